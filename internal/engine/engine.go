@@ -1,0 +1,119 @@
+// Package engine says what leat asks of the local copy of a store: an ordered
+// map of bytes per store partition, read at random and written in atomic
+// batches that carry the changelog positions they correspond to.
+//
+// An engine knows nothing of topics, transactions or types. It only ever holds
+// committed state: the layers above keep what is not committed yet.
+package engine
+
+import "errors"
+
+// ErrCorrupt is wrapped by errors of an engine that found its data damaged.
+// The cure is to drop the namespace, or the whole engine, and to restore.
+var ErrCorrupt = errors.New("engine: local state is corrupt")
+
+// ErrLocked is wrapped by the error of opening an engine whose directory
+// another process uses.
+var ErrLocked = errors.New("engine: directory is locked by another process")
+
+// A Namespace names one partition of one store. It never holds a
+// sub-topology's number, so that a changed topology finds its state again.
+type Namespace struct {
+	Store     string // [a-zA-Z0-9._-]+
+	Partition int32
+}
+
+// A Position says which part of a changelog a namespace holds.
+type Position struct {
+	Topic  [16]byte // the changelog topic's id; another id means another topic
+	Offset int64    // every committed record below it has been applied
+	Time   int64    // wall-clock ms at which Offset was last known to be current
+}
+
+// An Engine stores namespaces. Its methods may be called concurrently.
+type Engine interface {
+	// Get appends the value of key to dst and returns it. A missing key is
+	// not an error: ok is false. An empty value is a value.
+	Get(ns Namespace, key, dst []byte) (value []byte, ok bool, err error)
+
+	// Range returns the entries with lo <= key < hi in key order, or in
+	// reverse. A nil bound is open. It sees the engine as it was when it was
+	// called. The iterator must be closed.
+	Range(ns Namespace, lo, hi []byte, reverse bool) (Iterator, error)
+
+	// Position returns the position written by the last batch that held one.
+	Position(ns Namespace) (p Position, ok bool, err error)
+
+	// Namespaces lists the namespaces that have a position.
+	Namespaces() ([]Namespace, error)
+
+	// Write applies b atomically: after a crash all of it is there or none.
+	// Batches become durable in the order they were written; the last ones
+	// may be lost by a crash of the machine (not of the process). b may be
+	// reused after it has been reset.
+	Write(b *Batch) error
+
+	// Drop removes everything of ns, its position included.
+	Drop(ns Namespace) error
+
+	// Close releases the engine. Iterators still open are an error.
+	Close() error
+}
+
+// An Iterator walks over entries. Key and Value are valid until the next call
+// of Next or Close. It is not safe for concurrent use.
+type Iterator interface {
+	Next() bool
+	Key() []byte
+	Value() []byte
+	Close() error // the first error met, if any
+}
+
+// An Op is one change of a Batch.
+type Op struct {
+	NS     Namespace
+	Key    []byte
+	Value  []byte
+	Delete bool
+}
+
+// A Batch is a list of changes. The zero value is an empty batch. It refers to
+// the slices it was given: they must not change until Write has returned.
+type Batch struct {
+	Ops       []Op
+	Positions map[Namespace]Position
+	bytes     int
+}
+
+// Set adds a write of key.
+func (b *Batch) Set(ns Namespace, key, value []byte) {
+	b.Ops = append(b.Ops, Op{NS: ns, Key: key, Value: value})
+	b.bytes += len(key) + len(value)
+}
+
+// Delete adds a removal of key.
+func (b *Batch) Delete(ns Namespace, key []byte) {
+	b.Ops = append(b.Ops, Op{NS: ns, Key: key, Delete: true})
+	b.bytes += len(key)
+}
+
+// SetPosition records the position of ns that holds once b is applied.
+func (b *Batch) SetPosition(ns Namespace, p Position) {
+	if b.Positions == nil {
+		b.Positions = map[Namespace]Position{}
+	}
+	b.Positions[ns] = p
+}
+
+// Bytes is the sum of the sizes of the keys and values in b.
+func (b *Batch) Bytes() int { return b.bytes }
+
+// Empty reports whether b changes nothing.
+func (b *Batch) Empty() bool { return len(b.Ops) == 0 && len(b.Positions) == 0 }
+
+// Reset empties b and keeps its memory.
+func (b *Batch) Reset() {
+	clear(b.Ops)
+	b.Ops, b.bytes = b.Ops[:0], 0
+	clear(b.Positions)
+}

@@ -1,0 +1,209 @@
+// Package layout decides, from a plan and the partition counts of the topics that
+// exist, which tasks there are and which internal topics they need. It is pure
+// arithmetic: it asks no broker.
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/leatstream/leat/internal/task"
+)
+
+// A Layout is a plan laid over topics.
+type Layout struct {
+	Subs     []Sub
+	Internal []Topic
+}
+
+// A Sub is a sub-topology with its number of tasks.
+type Sub struct {
+	*task.Sub
+	Topics     []string // that it reads, as named in Kafka, in the order of its sources
+	Counts     []int32  // partitions of each of Topics
+	Partitions int32    // tasks: the most partitions that any of Topics has
+}
+
+// A Kind says what an internal topic is for.
+type Kind int8
+
+const (
+	Repartition Kind = iota
+	Changelog
+)
+
+func (k Kind) String() string {
+	if k == Changelog {
+		return "changelog"
+	}
+	return "repartition"
+}
+
+// A Topic is an internal topic that must exist.
+type Topic struct {
+	Name       string
+	Kind       Kind
+	Partitions int32
+	Configs    map[string]string
+}
+
+// Resolve lays plan over topics. counts holds the partition counts of the topics
+// that exist, internal ones included; missing source topics and counts that do
+// not fit are reported all at once.
+func Resolve(plan *task.Plan, app string, counts map[string]int32) (*Layout, error) {
+	r := resolver{plan: plan, app: app, counts: maps.Clone(counts), internal: map[string]int32{}}
+	r.checkSources()
+	r.sizeRepartitions()
+	r.checkGroups()
+	if err := errors.Join(r.errs...); err != nil {
+		return nil, err
+	}
+	return r.layout(), nil
+}
+
+type resolver struct {
+	plan     *task.Plan
+	app      string
+	counts   map[string]int32 // of every topic whose count is known
+	internal map[string]int32 // of repartition topics, as they must be
+	errs     []error
+}
+
+func (r *resolver) fail(format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf(format, args...))
+}
+
+func (r *resolver) sources(fn func(*task.Sub, task.Source, string)) {
+	for _, sub := range r.plan.Subs {
+		for _, s := range sub.Sources {
+			fn(sub, s, s.Topic.Resolve(r.app))
+		}
+	}
+}
+
+func (r *resolver) checkSources() {
+	r.sources(func(_ *task.Sub, s task.Source, name string) {
+		if !s.Topic.Internal && r.counts[name] == 0 {
+			r.fail("source topic %q does not exist: create it, or correct the name", name)
+		}
+	})
+}
+
+// sizeRepartitions gives each repartition topic as many partitions as its author
+// fixed, else as its co-partitioned source topics have, else as the topics above
+// its writers have. Topics that feed each other settle in a few rounds.
+func (r *resolver) sizeRepartitions() {
+	for range r.plan.Subs {
+		r.sources(func(sub *task.Sub, s task.Source, name string) {
+			if !s.Topic.Internal {
+				return
+			}
+			n := s.Partitions
+			if n == 0 {
+				n = r.external(s.Group)
+			}
+			if n == 0 {
+				n = r.above(name)
+			}
+			r.internal[name] = max(n, r.internal[name])
+		})
+	}
+	r.sources(func(_ *task.Sub, s task.Source, name string) {
+		want := r.internal[name]
+		switch have := r.counts[name]; {
+		case !s.Topic.Internal:
+		case want == 0:
+			r.fail("repartition topic %q has nothing to take its partition count from: fix it with Partitions", name)
+		case have != 0 && have != want:
+			r.fail("repartition topic %q has %d partitions and needs %d: fix its count with Partitions(%d), or reset the application and delete the topic", name, have, want, have)
+		}
+	})
+}
+
+// external is the partition count of the source topics of a group; 0 if all of
+// them are internal.
+func (r *resolver) external(group int) (n int32) {
+	r.sources(func(_ *task.Sub, s task.Source, name string) {
+		if s.Group == group && !s.Topic.Internal {
+			n = max(n, r.counts[name])
+		}
+	})
+	return n
+}
+
+// above is the greatest partition count among the topics that the writers of a
+// repartition topic read.
+func (r *resolver) above(topic string) (n int32) {
+	for _, sub := range r.plan.Subs {
+		if !slices.ContainsFunc(sub.Sinks, func(s task.Sink) bool { return s.Topic.Internal && s.Topic.Resolve(r.app) == topic }) {
+			continue
+		}
+		for _, s := range sub.Sources {
+			name := s.Topic.Resolve(r.app)
+			n = max(n, r.counts[name]*boolToInt(!s.Topic.Internal), r.internal[name])
+		}
+	}
+	return n
+}
+
+func boolToInt(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// checkGroups finds co-partitioned sources whose counts differ.
+func (r *resolver) checkGroups() {
+	groups := map[int]map[string]int32{}
+	r.sources(func(_ *task.Sub, s task.Source, name string) {
+		n := r.counts[name]
+		if s.Topic.Internal {
+			n = r.internal[name]
+		}
+		if groups[s.Group] == nil {
+			groups[s.Group] = map[string]int32{}
+		}
+		groups[s.Group][name] = n
+	})
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		var text []string
+		differ := map[int32]bool{}
+		for _, name := range slices.Sorted(maps.Keys(groups[g])) {
+			if n := groups[g][name]; n > 0 {
+				differ[n] = true
+				text = append(text, fmt.Sprintf("%s has %d", name, n))
+			}
+		}
+		if len(differ) > 1 {
+			r.fail("topics that are joined or counted together need equal partition counts, but %s: repartition one of them", strings.Join(text, ", "))
+		}
+	}
+}
+
+func (r *resolver) layout() *Layout {
+	l := &Layout{}
+	for _, sub := range r.plan.Subs {
+		s := Sub{Sub: sub}
+		for _, src := range sub.Sources {
+			name := src.Topic.Resolve(r.app)
+			n := r.counts[name]
+			if src.Topic.Internal {
+				n = r.internal[name]
+				l.Internal = append(l.Internal, Topic{Name: name, Kind: Repartition, Partitions: n})
+			}
+			s.Topics, s.Counts = append(s.Topics, name), append(s.Counts, n)
+			s.Partitions = max(s.Partitions, n)
+		}
+		for _, st := range sub.Stores {
+			if st.Logged {
+				l.Internal = append(l.Internal, Topic{task.Changelog(r.app, st.Name), Changelog, s.Partitions, st.Configs})
+			}
+		}
+		l.Subs = append(l.Subs, s)
+	}
+	return l
+}

@@ -1,0 +1,142 @@
+package state
+
+import "github.com/leatstream/leat/internal/engine"
+
+// A Change is one key's difference from the committed state. Its slices belong
+// to the store and stay as they are until the key is written again.
+type Change struct {
+	Key     []byte
+	Value   []byte // nil: deleted
+	Time    int64  // of the value or the tombstone, in ms
+	Old     []byte // the committed value; nil: none
+	OldTime int64
+	OldRead bool // Old is known: the key was read before it was written
+}
+
+// Changes calls fn for every key changed since the last Commit or Rollback, in
+// the order of first change.
+func (s *Store) Changes(fn func(Change) error) error {
+	for _, e := range s.dirty {
+		c := Change{Key: e.key, Time: e.cur.time(), OldRead: e.old.known}
+		if e.cur.ok {
+			c.Value = e.cur.data()
+		}
+		if e.old.ok {
+			c.Old, c.OldTime = e.old.data(), e.old.time()
+		}
+		if err := fn(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Dirty reports whether anything was changed since the last Commit or Rollback.
+func (s *Store) Dirty() bool { return len(s.dirty) > 0 }
+
+// Commit makes the changes committed state.
+func (s *Store) Commit() {
+	for _, e := range s.dirty {
+		e.dirty = false
+		s.logged += int64(len(e.key) + len(e.cur.raw))
+		if !e.pending {
+			e.pending = true
+			s.pending = append(s.pending, e)
+		}
+	}
+	clear(s.dirty)
+	s.dirty = s.dirty[:0]
+}
+
+// Rollback drops the changes. The buffers of dropped values are left to the
+// garbage collector, because a producer may still hold them.
+func (s *Store) Rollback() {
+	s.Release()
+	for _, e := range s.dirty {
+		e.dirty = false
+		e.cur, e.old = e.old, value{}
+		s.settle(e)
+	}
+	clear(s.dirty)
+	s.dirty = s.dirty[:0]
+}
+
+// settle tidies up after the only change of e was taken back.
+func (s *Store) settle(e *entry) {
+	s.account(e)
+	if !e.pending && s.index != nil {
+		s.index.Delete(e)
+	}
+	if !e.cur.known {
+		s.forget(e)
+	}
+}
+
+// Position is what the committed state is true for: every committed change
+// below its offset is in it. ok is false for a store that never had one.
+func (s *Store) Position() (p engine.Position, ok bool) { return s.pos, s.hasPos }
+
+// SetPosition says what the committed state is true for from now on.
+func (s *Store) SetPosition(p engine.Position) {
+	s.pos, s.hasPos, s.posSent = p, true, false
+}
+
+// Behind is how many changelog bytes the engine does not have, and whether
+// there is anything, be it only a position, that Flush would tell it.
+func (s *Store) Behind() (bytes int64, any bool) {
+	return s.logged, len(s.pending) > 0 || !s.posSent
+}
+
+// Flush adds to b every committed change that the engine does not have, and the
+// position. Flushed must follow once b is written, with no write between.
+// It may only be called when nothing is dirty: the engine holds committed state
+// alone.
+func (s *Store) Flush(b *engine.Batch) {
+	if len(s.dirty) > 0 {
+		panic("state: flush of an open transaction")
+	}
+	for _, e := range s.pending {
+		if e.cur.ok {
+			b.Set(s.ns, e.key, e.cur.raw)
+		} else {
+			b.Delete(s.ns, e.key)
+		}
+	}
+	if s.hasPos {
+		b.SetPosition(s.ns, s.pos)
+	}
+}
+
+// Flushed says that the batch given to the last Flush has been written.
+func (s *Store) Flushed() {
+	for _, e := range s.pending {
+		e.pending = false
+	}
+	if s.index != nil {
+		s.index.Clear()
+	}
+	clear(s.pending)
+	s.pending, s.logged, s.posSent = s.pending[:0], 0, true
+}
+
+// Bytes estimates the memory the store holds.
+func (s *Store) Bytes() int64 { return s.bytes }
+
+// Evict forgets entries that the engine has, those not used since the last call
+// first, until the store holds no more than limit bytes or nothing more can go.
+func (s *Store) Evict(limit int64) {
+	for round := 0; round < 2; round++ {
+		for _, e := range s.entries {
+			if s.bytes <= limit {
+				return
+			}
+			switch {
+			case e.dirty || e.pending:
+			case e.used && round == 0:
+				e.used = false
+			default:
+				s.forget(e)
+			}
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package state
+
+import (
+	"bytes"
+
+	"github.com/tidwall/btree"
+
+	"github.com/leatstream/leat/internal/engine"
+)
+
+// Range calls yield for the entries with lo <= key < hi in key order, or in
+// reverse, until it returns false. A nil bound is open. The slices are valid
+// during the call only. yield may write to the store: a key that has not been
+// reached yet is seen as it is when it is reached.
+func (s *Store) Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) (err error) {
+	s.buildIndex()
+	it, err := s.eng.Range(s.ns, lo, hi, reverse)
+	if err != nil {
+		return s.fail("range", err)
+	}
+	defer func() {
+		if e := it.Close(); e != nil && err == nil {
+			err = s.fail("range", e)
+		}
+	}()
+	m := merge{store: s, it: it, lo: lo, hi: hi, reverse: reverse}
+	for m.more = it.Next(); ; {
+		key, v, err := m.next()
+		if err != nil {
+			return s.fail("range", err)
+		}
+		if key == nil || v.ok && !yield(key, v.data(), v.time()) {
+			return nil
+		}
+	}
+}
+
+// buildIndex orders the entries that differ from the engine. A store that is
+// never ranged over never pays for it.
+func (s *Store) buildIndex() {
+	if s.index != nil {
+		return
+	}
+	less := func(a, b *entry) bool { return bytes.Compare(a.key, b.key) < 0 }
+	s.index = btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
+	for _, list := range [][]*entry{s.dirty, s.pending} {
+		for _, e := range list {
+			s.index.Set(e)
+		}
+	}
+}
+
+// A merge walks over the index and an engine iterator at once. Where both hold
+// a key the index wins.
+type merge struct {
+	store   *Store
+	it      engine.Iterator
+	more    bool // it stands on an entry
+	lo, hi  []byte
+	reverse bool
+	last    []byte // the key returned last; nil before the first
+	scratch []byte
+}
+
+// next returns the next key of either side, nil at the end. The value is not ok
+// where the key has been deleted.
+func (m *merge) next() (key []byte, v value, err error) {
+	e := m.peek()
+	if e == nil && !m.more {
+		return nil, value{}, nil
+	}
+	if e == nil || m.more && m.before(m.it.Key(), e.key) {
+		m.advance(m.it.Key())
+		m.scratch = append(m.scratch[:0], m.it.Value()...)
+		v, err = parse(m.scratch)
+		m.more = m.it.Next()
+		return m.last, v, err
+	}
+	if m.more && bytes.Equal(m.it.Key(), e.key) {
+		m.more = m.it.Next()
+	}
+	m.advance(e.key)
+	return e.key, e.cur, nil
+}
+
+// advance remembers key; an empty key is not nil.
+func (m *merge) advance(key []byte) {
+	if m.last == nil {
+		m.last = make([]byte, 0, 64)
+	}
+	m.last = append(m.last[:0], key...)
+}
+
+func (m *merge) before(a, b []byte) bool {
+	if m.reverse {
+		a, b = b, a
+	}
+	return bytes.Compare(a, b) < 0
+}
+
+// peek finds the first indexed entry past the last key. It seeks anew each time,
+// so that the index may change under it.
+func (m *merge) peek() (found *entry) {
+	visit := func(e *entry) bool {
+		if m.last != nil && !m.before(m.last, e.key) {
+			return true // the pivot itself
+		}
+		if m.reverse && m.last == nil && m.hi != nil && bytes.Compare(e.key, m.hi) >= 0 {
+			return true // hi is exclusive
+		}
+		if m.inside(e.key) {
+			found = e
+		}
+		return false
+	}
+	from := m.last
+	if from == nil && m.reverse {
+		from = m.hi
+	} else if from == nil {
+		from = m.lo
+	}
+	switch {
+	case !m.reverse:
+		m.store.index.Ascend(&entry{key: from}, visit)
+	case from == nil:
+		m.store.index.Reverse(visit)
+	default:
+		m.store.index.Descend(&entry{key: from}, visit)
+	}
+	return found
+}
+
+func (m *merge) inside(key []byte) bool {
+	if m.reverse {
+		return m.lo == nil || bytes.Compare(key, m.lo) >= 0
+	}
+	return m.hi == nil || bytes.Compare(key, m.hi) < 0
+}

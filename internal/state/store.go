@@ -1,0 +1,149 @@
+// Package state keeps one partition of one store while a task works on it:
+// uncommitted changes on top of committed ones that the engine does not have
+// yet, on top of the engine.
+//
+// A key has one entry, which holds both its current and its committed value,
+// so that a read or a write costs one hash lookup. A rollback puts the committed
+// values back; a commit forgets them. The package knows nothing of topics or
+// types, and a Store belongs to one goroutine at a time.
+package state
+
+import (
+	"unsafe"
+
+	"github.com/tidwall/btree"
+
+	"github.com/leatstream/leat/internal/engine"
+)
+
+// A Store is one partition of one store. The zero value is not usable: see Open.
+// It is not safe for concurrent use.
+type Store struct {
+	ns      engine.Namespace
+	eng     engine.Engine
+	entries map[string]*entry
+
+	dirty   []*entry              // changed since the last Commit or Rollback, by first change
+	pending []*entry              // committed, but not in the engine
+	index   *btree.BTreeG[*entry] // dirty and pending in key order, from the first Range on
+	journal []undo
+	marked  bool // a Mark is in force
+
+	pos     engine.Position // what the committed state is true for
+	hasPos  bool
+	posSent bool  // the engine holds pos
+	bytes   int64 // held in memory
+	logged  int64 // changelog bytes that the engine does not have
+	scratch []byte
+}
+
+// Open returns the store kept under ns in eng, at the position the engine has.
+func Open(eng engine.Engine, ns engine.Namespace) (*Store, error) {
+	s := &Store{ns: ns, eng: eng, entries: map[string]*entry{}, posSent: true}
+	var err error
+	if s.pos, s.hasPos, err = eng.Position(ns); err != nil {
+		return nil, s.fail("position", err)
+	}
+	return s, nil
+}
+
+// Namespace names the store and its partition.
+func (s *Store) Namespace() engine.Namespace { return s.ns }
+
+// Get returns the current value of key and its timestamp. The value belongs to
+// the store and is valid until the key is next written.
+func (s *Store) Get(key []byte) (value []byte, time int64, ok bool, err error) {
+	e := s.entries[string(key)]
+	if e == nil {
+		if e, err = s.load(key); err != nil {
+			return nil, 0, false, err
+		}
+	}
+	e.used = true
+	if !e.cur.ok {
+		return nil, 0, false, nil
+	}
+	return e.cur.data(), e.cur.time(), true, nil
+}
+
+// Put sets key to value with a timestamp in ms. It copies both.
+func (s *Store) Put(key, value []byte, time int64) {
+	e := s.change(key)
+	e.cur.set(value, time)
+	s.account(e)
+}
+
+// Delete removes key. The timestamp is that of the tombstone.
+func (s *Store) Delete(key []byte, time int64) {
+	e := s.change(key)
+	e.cur.set(nil, time)
+	e.cur.ok = false
+	s.account(e)
+}
+
+// load makes the entry of a key from what the engine has.
+func (s *Store) load(key []byte) (*entry, error) {
+	raw, ok, err := s.eng.Get(s.ns, key, s.scratch[:0])
+	if err != nil {
+		return nil, s.fail("read", err)
+	}
+	e := s.enter(key)
+	e.cur.known = true
+	if ok {
+		s.scratch = raw
+		if e.cur, err = parse(raw); err != nil {
+			return nil, s.fail("read", err)
+		}
+		e.cur.raw = append(make([]byte, 0, len(raw)), raw...)
+	}
+	s.account(e)
+	return e, nil
+}
+
+// change returns the entry of key, dirty, ready to be given a current value.
+func (s *Store) change(key []byte) *entry {
+	e := s.entries[string(key)]
+	if e == nil {
+		e = s.enter(key)
+	}
+	e.used = true
+	was := e.cur
+	if s.marked {
+		s.journal = append(s.journal, undo{e, e.cur, e.old, e.dirty})
+		e.cur.raw = nil // the journal keeps it
+	}
+	if e.dirty {
+		return e
+	}
+	e.dirty = true
+	s.dirty = append(s.dirty, e)
+	if !s.marked {
+		e.cur.raw = e.old.raw // the older buffer is written next
+	}
+	e.old = was
+	if s.index != nil && !e.pending {
+		s.index.Set(e)
+	}
+	return e
+}
+
+func (s *Store) enter(key []byte) *entry {
+	k := append(make([]byte, 0, len(key)), key...)
+	e := &entry{key: k}
+	s.entries[unsafe.String(unsafe.SliceData(k), len(k))] = e // k is never written again
+	return e
+}
+
+func (s *Store) forget(e *entry) {
+	delete(s.entries, string(e.key))
+	s.bytes -= e.size
+}
+
+// account brings bytes up to date with the size of e.
+func (s *Store) account(e *entry) {
+	size := int64(entryOverhead + cap(e.key) + cap(e.cur.raw) + cap(e.old.raw))
+	s.bytes += size - e.size
+	e.size = size
+}
+
+func (s *Store) fail(what string, err error) error { return &Error{s.ns, what, err} }

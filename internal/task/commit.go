@@ -1,0 +1,162 @@
+package task
+
+import (
+	"fmt"
+
+	"github.com/leatstream/leat/internal/offsetmeta"
+	"github.com/leatstream/leat/internal/state"
+)
+
+// Touched reports whether anything happened since the last Commit or Rollback.
+func (t *Task) Touched() bool { return t.touched }
+
+// CommitRequested reports whether user code asked for a commit.
+func (t *Task) CommitRequested() bool { return t.asked }
+
+// Flush ends a unit of work: coalesced results are emitted, then every changed
+// key's last value goes to its changelog. After it Output holds all that the
+// transaction must hold. Commit or Rollback must follow.
+func (t *Task) Flush() error {
+	for _, h := range t.flushes {
+		if err := t.flush(h); err != nil {
+			return err
+		}
+	}
+	for _, s := range t.stores {
+		if s.Topic == "" {
+			continue
+		}
+		err := s.State.Changes(func(c state.Change) error {
+			return t.Send(Output{Topic: s.Topic, Partition: t.partition, Key: c.Key, Value: c.Value, Time: c.Time, Changelog: s})
+		})
+		if err != nil {
+			return &Error{Task: t.ID(), Node: "store " + s.Name, Err: fmt.Errorf("%w: %w", ErrUnskippable, err)}
+		}
+	}
+	return nil
+}
+
+func (t *Task) flush(h flushHook) (err error) {
+	t.current, t.input, t.at = nil, nil, h.node
+	defer t.guard(&err)
+	return h.fn()
+}
+
+// Output is what has been written since TakeOutput was last called. The slice is
+// valid until the task is used again; what its records refer to, until Commit or
+// Rollback.
+func (t *Task) TakeOutput() []Output {
+	out := t.out
+	t.out = t.out[:0]
+	return out
+}
+
+// TakeDrops returns the records dropped since it was last called.
+func (t *Task) TakeDrops() Drops {
+	d := t.drops
+	t.drops = Drops{}
+	return d
+}
+
+// A Point is where one input of a task stands.
+type Point struct {
+	Topic    string
+	Offset   int64 // to go on from
+	Epoch    int32 // of the leader of the last record; -1 if unknown
+	Metadata string
+}
+
+// Points are where the task's inputs stand, to be committed with its output. All
+// inputs are named, those that nothing was read from too.
+func (t *Task) Points() []Point {
+	times := t.times()
+	points := make([]Point, 0, len(t.inputs))
+	for _, in := range t.inputs {
+		if !in.absent {
+			m := offsetmeta.Metadata{PartitionTime: in.time, Times: times}
+			points = append(points, Point{in.topic, in.next, in.epoch, m.Encode()})
+		}
+	}
+	return points
+}
+
+func (t *Task) times() map[string]int64 {
+	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers))
+	for _, nt := range t.nodeTimes {
+		if nt.at != offsetmeta.Unknown {
+			times[nt.name] = nt.at
+		}
+	}
+	for _, tm := range t.timers {
+		if tm.clock == StreamTime && tm.next > 0 {
+			times[tm.name] = tm.next
+		}
+	}
+	return times
+}
+
+// Resume sets where an input goes on from, and the times that were committed
+// with it. It is called for every input before the first record, and again after
+// a Rollback.
+func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) error {
+	for _, in := range t.inputs {
+		if in.topic != topic {
+			continue
+		}
+		in.clear()
+		in.next, in.fetched = offset, offset
+		in.time = meta.PartitionTime
+		t.streamTime = max(t.streamTime, in.time)
+		for _, nt := range t.nodeTimes {
+			if at, ok := meta.Times[nt.name]; ok {
+				nt.Advance(at)
+			}
+		}
+		for _, tm := range t.timers {
+			if at, ok := meta.Times[tm.name]; ok && tm.clock == StreamTime {
+				tm.next = max(tm.next, at)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("task %s does not read %q", t.ID(), topic)
+}
+
+// Commit says that the unit of work has taken effect: state changes become
+// committed state and the memory of the output is used again.
+func (t *Task) Commit() {
+	for _, s := range t.stores {
+		s.State.Commit()
+	}
+	t.arena.reset()
+	t.touched, t.asked = false, false
+}
+
+// Rollback says that the unit of work has had no effect. The task must not be
+// used any more but to close it: times and timers are not taken back.
+func (t *Task) Rollback() {
+	for _, s := range t.stores {
+		s.State.Rollback()
+	}
+	t.arena.drop()
+	t.out, t.touched, t.asked = nil, false, false
+	for _, in := range t.inputs {
+		in.clear()
+	}
+}
+
+// checkMetadata refuses a task whose committed metadata could not be held by the
+// broker.
+func (t *Task) checkMetadata() error {
+	m := offsetmeta.Metadata{Times: map[string]int64{}}
+	for _, nt := range t.nodeTimes {
+		m.Times[nt.name] = 0
+	}
+	for _, tm := range t.timers {
+		m.Times[tm.name] = 0
+	}
+	if n := len(m.Encode()); n > offsetmeta.MaxBytes {
+		return fmt.Errorf("task %s: its times need %d bytes of offset metadata and the broker takes %d: shorten the names of processors, or schedule fewer timers", t.ID(), n, offsetmeta.MaxBytes)
+	}
+	return nil
+}

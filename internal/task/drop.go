@@ -1,0 +1,30 @@
+package task
+
+// Drop is why a record had no effect.
+type Drop int8
+
+const (
+	DropNullKey    Drop = iota // a verb that needs a key met a record without one
+	DropNullValue              // a verb that needs a value met a record without one
+	DropLate                   // the record's window had closed
+	DropDecode                 // undecodable, and the policy is to skip
+	DropProcess                // user code failed, and the policy is to skip
+	DropDeadLetter             // failed, and written to the dead-letter topic
+	drops
+)
+
+var dropNames = [drops]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter"}
+
+func (d Drop) String() string { return dropNames[d] }
+
+// Drops counts dropped records by reason.
+type Drops [drops]int64
+
+// Each calls fn for every reason that was met.
+func (d *Drops) Each(fn func(reason Drop, n int64)) {
+	for reason, n := range d {
+		if n > 0 {
+			fn(Drop(reason), n)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package task
+
+import "github.com/leatstream/leat/internal/offsetmeta"
+
+// An input is one partition that a task reads: its records in order, and how
+// far it got.
+type input struct {
+	source Source
+	node   int    // place of the source node
+	topic  string // in Kafka
+	feed   func(*Message) error
+	absent bool // the topic has fewer partitions than there are tasks
+
+	queue []Message
+	head  int
+
+	next  int64 // offset to go on from after a restart
+	epoch int32
+	time  int64 // partition time: the greatest timestamp processed
+
+	fetched  int64 // offset after the last record that was enqueued or passed over
+	end      int64 // of the partition, when last heard of; -1: not yet
+	deadline int64 // wall clock until when the empty input is waited for; 0: not waiting
+}
+
+func newInput(s Source, app string) *input {
+	return &input{source: s, topic: s.Topic.Resolve(app), epoch: -1, time: offsetmeta.Unknown, end: -1}
+}
+
+func (in *input) empty() bool { return in.head == len(in.queue) }
+
+func (in *input) push(ms []Message) {
+	if in.head > 0 && len(in.queue)+len(ms) > cap(in.queue) {
+		n := copy(in.queue, in.queue[in.head:])
+		clear(in.queue[n:])
+		in.queue, in.head = in.queue[:n], 0
+	}
+	in.queue = append(in.queue, ms...)
+}
+
+func (in *input) pop() *Message {
+	m := &in.queue[in.head]
+	if in.head++; in.head == len(in.queue) {
+		in.queue, in.head = in.queue[:0], 0 // m stays as it is until the next push
+	}
+	return m
+}
+
+// clear drops what was not processed.
+func (in *input) clear() {
+	clear(in.queue)
+	in.queue, in.head, in.end, in.deadline = in.queue[:0], 0, -1, 0
+}
+
+// lag is how many records of the partition are known not to have been enqueued;
+// ok is false while that is not known.
+func (in *input) lag() (n int64, ok bool) {
+	if in.end < 0 {
+		return 0, false
+	}
+	return max(0, in.end-in.fetched), true
+}
+
+// Enqueue hands records of an input to the task, in offset order. end is the
+// partition's end as the fetch that brought them saw it, and after is the offset
+// after the last record fetched, be it one that is not handed out (an aborted
+// record, a transaction marker).
+func (t *Task) Enqueue(source int, ms []Message, after, end int64) {
+	in := t.inputs[source]
+	in.push(ms)
+	in.fetched = max(in.fetched, after)
+	in.end = max(in.end, end)
+	if in.empty() {
+		in.next = max(in.next, after) // nothing before it is left to do
+	}
+}
+
+// Queued is how many records of an input wait.
+func (t *Task) Queued(source int) int { return len(t.inputs[source].queue) - t.inputs[source].head }
+
+// SetEnd says where an input's partition ends, as far as the caller has heard.
+func (t *Task) SetEnd(source int, end int64) { t.inputs[source].end = end }
+
+// Source finds the input that reads a topic, by its name in Kafka.
+func (t *Task) Source(topic string) (source int, ok bool) {
+	for i, in := range t.inputs {
+		if in.topic == topic {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Ready reports whether the next record may be processed at wall-clock time now,
+// by the rule of Kafka Streams' max.task.idle.ms (KIP-695): an input that is
+// empty although its partition holds more is waited for, one that has been read
+// to its end is waited for as long as Env.MaxTaskIdle says, counted from when it
+// was first missed. wake is when to ask again, in ms; 0 when only a new record
+// can change the answer.
+func (t *Task) Ready(now int64) (ready bool, wake int64) {
+	if len(t.inputs) == 1 {
+		return !t.inputs[0].empty(), 0
+	}
+	any, waits := false, false
+	for _, in := range t.inputs {
+		if !in.empty() {
+			any, in.deadline = true, 0
+			continue
+		}
+		if t.maxIdle < 0 || in.absent {
+			continue
+		}
+		if lag, known := in.lag(); !known || lag > 0 {
+			in.deadline, waits = 0, true
+			continue
+		}
+		if in.deadline == 0 {
+			in.deadline = now + t.maxIdle
+		}
+		if now < in.deadline {
+			waits = true
+			wake = max(wake, in.deadline)
+		}
+	}
+	if any && waits {
+		return false, wake
+	}
+	return any, 0
+}
+
+// Inputs names the topics that the task reads, by source; "" where the topic has
+// no partition for it.
+func (t *Task) Inputs() []string {
+	names := make([]string, len(t.inputs))
+	for i, in := range t.inputs {
+		if !in.absent {
+			names[i] = in.topic
+		}
+	}
+	return names
+}

@@ -1,0 +1,90 @@
+package task
+
+// A Plan is a validated topology: what to compute, in a form that can be run any
+// number of times. It is immutable and may be shared.
+type Plan struct {
+	Subs        []*Sub
+	Fingerprint string // of the structure: equal plans have equal fingerprints
+}
+
+// A Sub is a sub-topology: nodes connected by edges or by shared stores. Each of
+// its partitions is one task.
+type Sub struct {
+	ID      int
+	Sources []Source // a task's inputs, in this order
+	Sinks   []Sink
+	Stores  []Store
+	Nodes   []Node // a node comes after its parents
+}
+
+// Stateful reports whether the sub-topology keeps state.
+func (s *Sub) Stateful() bool { return len(s.Stores) > 0 }
+
+// A Topic names a Kafka topic. An internal one belongs to the application, and
+// its name in Kafka derives from the application's.
+type Topic struct {
+	Name     string
+	Internal bool
+}
+
+// Resolve returns the topic's name in Kafka for an application.
+func (t Topic) Resolve(app string) string {
+	if t.Internal {
+		return app + "-" + t.Name + "-repartition"
+	}
+	return t.Name
+}
+
+// Changelog returns the name of the changelog topic of a store.
+func Changelog(app, store string) string { return app + "-" + store + "-changelog" }
+
+// A Source is a topic that a sub-topology reads.
+type Source struct {
+	Topic      Topic
+	Node       string
+	Partitions int32  // of an internal topic, if the author fixed it; else 0
+	Start      Start  // where a partition without a committed offset is read from
+	Group      int    // sources of one group are co-partitioned: their partition counts agree
+	From       string // the internal topic's writer, for messages
+}
+
+// Start says where to begin to read a partition that has no committed offset.
+type Start int8
+
+const (
+	Earliest Start = iota
+	Latest
+)
+
+func (s Start) String() string {
+	if s == Latest {
+		return "latest"
+	}
+	return "earliest"
+}
+
+// A Sink is a topic that a sub-topology writes. A topic chosen per record has
+// no name here.
+type Sink struct {
+	Topic   Topic
+	Node    string
+	Dynamic bool
+}
+
+// A Store is a store that a sub-topology keeps.
+type Store struct {
+	Name    string
+	Logged  bool              // has a changelog topic
+	Configs map[string]string // of the changelog topic, beyond the defaults
+}
+
+// A Node is one vertex. Open wires it into a task: it is called once per task,
+// children before parents.
+type Node struct {
+	Name    string
+	Kind    string
+	Parents []int    // places in Sub.Nodes
+	Stores  []string // it uses
+	Topic   string   // it reads or writes, as printed
+	Open    func(t *Task) error
+}

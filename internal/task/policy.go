@@ -1,0 +1,149 @@
+package task
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/leatstream/leat/internal/state"
+)
+
+// Policy says what becomes of a record that fails.
+type Policy int8
+
+const (
+	// Fail stops the service. Nothing of the record's transaction takes effect.
+	Fail Policy = iota
+	// Skip drops the record, counts it, and goes on.
+	Skip
+	// DeadLetter writes the record to the dead-letter topic, in the same
+	// transaction, and goes on.
+	DeadLetter
+)
+
+var policyNames = [...]string{"fail", "skip", "dead_letter"}
+
+func (p Policy) String() string { return policyNames[p] }
+
+// ErrUnskippable is wrapped by errors that no policy may pass over: what would
+// be lost is state, not a result.
+var ErrUnskippable = errors.New("not skippable")
+
+// Policies are a task's answers to records that fail.
+type Policies struct {
+	Decode          Policy // undecodable, or without a valid timestamp
+	Process         Policy // user code returned an error or panicked
+	DeadLetterTopic string
+}
+
+// lenient reports whether a failed record may be passed over at all, so that
+// every record needs a savepoint.
+func (p Policies) lenient() bool { return p.Decode != Fail || p.Process != Fail }
+
+// answer returns the policy for err and the reason it is counted under.
+func (p Policies) answer(err error) (Policy, Drop) {
+	var stateErr *state.Error
+	switch {
+	case errors.Is(err, ErrUnskippable), errors.As(err, &stateErr):
+		return Fail, 0
+	case errors.Is(err, ErrDecode), errors.Is(err, ErrTimestamp):
+		return p.Decode, DropDecode
+	default:
+		return p.Process, DropProcess
+	}
+}
+
+// A savepoint is what a task was before one record.
+type savepoint struct {
+	out        int
+	timers     []Timer
+	streamTime int64
+	inputTime  int64
+	times      []int64
+	drops      Drops
+}
+
+func (t *Task) mark(in *input) {
+	p := &t.saved
+	p.out, p.streamTime, p.inputTime, p.drops = len(t.out), t.streamTime, in.time, t.drops
+	p.timers = p.timers[:0]
+	for _, tm := range t.timers {
+		p.timers = append(p.timers, *tm)
+	}
+	p.times = p.times[:0]
+	for _, nt := range t.nodeTimes {
+		p.times = append(p.times, nt.at)
+	}
+	for _, s := range t.stores {
+		s.State.Mark()
+	}
+}
+
+func (t *Task) release() {
+	for _, s := range t.stores {
+		s.State.Release()
+	}
+}
+
+// undo takes back all that the record in hand has done.
+func (t *Task) undo(in *input) {
+	p := &t.saved
+	clear(t.out[p.out:])
+	t.out, t.streamTime, in.time, t.drops = t.out[:p.out], p.streamTime, p.inputTime, p.drops
+	t.timers = t.timers[:len(p.timers)]
+	for i, tm := range t.timers {
+		*tm = p.timers[i]
+	}
+	for i, nt := range t.nodeTimes[:len(p.times)] {
+		nt.at = p.times[i]
+	}
+	for _, s := range t.stores {
+		s.State.Undo()
+	}
+}
+
+// pass answers a failed record: it is undone, and counted or dead-lettered. An
+// error that no policy passes over is returned.
+func (t *Task) pass(in *input, m *Message, err error) error {
+	policy, reason := t.policies.answer(err)
+	if policy == Fail {
+		return err
+	}
+	t.undo(in)
+	if policy == DeadLetter {
+		if e := t.deadLetter(in, m, err); e != nil {
+			return errors.Join(err, e)
+		}
+		reason = DropDeadLetter
+	}
+	t.Drop(reason)
+	return nil
+}
+
+// Header keys of a dead letter, as Kafka Streams writes them (KIP-1034).
+const (
+	headerException = "__streams.errors.exception"
+	headerMessage   = "__streams.errors.message"
+	headerStack     = "__streams.errors.stacktrace"
+	headerTopic     = "__streams.errors.topic"
+	headerPartition = "__streams.errors.partition"
+	headerOffset    = "__streams.errors.offset"
+)
+
+func (t *Task) deadLetter(in *input, m *Message, err error) error {
+	kind, stack := "decode", []byte{}
+	var te *Error
+	if errors.As(err, &te) {
+		stack = te.Stack
+	}
+	if !errors.Is(err, ErrDecode) {
+		kind = "process"
+	}
+	headers := append(append([]Header(nil), m.Headers...),
+		Header{headerException, []byte(kind)},
+		Header{headerMessage, []byte(err.Error())},
+		Header{headerStack, stack},
+		Header{headerTopic, []byte(in.topic)},
+		Header{headerPartition, []byte(strconv.Itoa(int(t.partition)))},
+		Header{headerOffset, []byte(strconv.FormatInt(m.Offset, 10))})
+	return t.Send(Output{Topic: t.policies.DeadLetterTopic, Partition: ByKey, Key: m.Key, Value: m.Value, Time: max(m.Time, 0), Headers: headers})
+}

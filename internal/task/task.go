@@ -1,0 +1,311 @@
+// Package task is the deterministic core. A Task owns one partition of one
+// sub-topology. It starts no goroutine, reads no clock and does no I/O but
+// reading its stores; the caller feeds it records and time, and collects what it
+// wants written. The broker runtime, the test driver and the simulator run the
+// same code.
+package task
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/leatstream/leat/internal/offsetmeta"
+	"github.com/leatstream/leat/internal/state"
+)
+
+// Env is what a task needs from the outside when it is made.
+type Env struct {
+	App         string
+	Policies    Policies
+	MaxTaskIdle int64 // ms to wait for an empty input that is caught up; negative: wait for none
+	WallClock   int64 // ms
+	MaxRecord   int     // bytes of an output record; 0: no limit
+	Counts      []int32 // partitions of each source topic; nil: every topic has the task's
+}
+
+// A Task is one running partition of a sub-topology. It belongs to one goroutine
+// at a time.
+type Task struct {
+	app       string
+	sub       *Sub
+	partition int32
+	policies  Policies
+	maxIdle   int64
+	maxRecord int
+
+	ports     []any
+	inputs    []*input
+	stores    []*StorePartition
+	timers    []*Timer
+	nodeTimes []*NodeTime
+	flushes   []flushHook
+
+	streamTime int64 // offsetmeta.Unknown before the first record
+	wallClock  int64
+	current    *Message // nil in a timer
+	input      *input
+	now        int64 // timestamp of what is written now
+	at         int   // node whose code runs
+
+	out     []Output
+	arena   Arena
+	drops   Drops
+	saved   savepoint
+	touched bool // something happened since the last commit
+	asked   bool // user code asked for a commit
+}
+
+// A StorePartition is a task's share of a store.
+type StorePartition struct {
+	Store
+	Index int    // among the task's stores
+	Topic string // changelog; empty if the store is not logged
+	State *state.Store
+}
+
+// New makes the task of a sub-topology's partition. open supplies its stores,
+// restored.
+func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, error)) (*Task, error) {
+	t := &Task{
+		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord,
+		ports: make([]any, len(sub.Nodes)), streamTime: offsetmeta.Unknown, wallClock: env.WallClock,
+	}
+	for i, spec := range sub.Stores {
+		s, err := open(spec)
+		if err != nil {
+			return nil, fmt.Errorf("task %s: %w", t.ID(), err)
+		}
+		p := &StorePartition{Store: spec, Index: i, State: s}
+		if spec.Logged {
+			p.Topic = Changelog(env.App, spec.Name)
+		}
+		t.stores = append(t.stores, p)
+	}
+	for i, s := range sub.Sources {
+		in := newInput(s, env.App)
+		in.absent = env.Counts != nil && partition >= env.Counts[i]
+		t.inputs = append(t.inputs, in)
+	}
+	for i := len(sub.Nodes) - 1; i >= 0; i-- { // children first: a parent finds its readers
+		if err := t.open(i); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(t.flushes, func(a, b flushHook) int { return a.node - b.node })
+	return t, t.checkMetadata()
+}
+
+func (t *Task) open(i int) (err error) {
+	t.at = i
+	defer t.guard(&err)
+	return t.sub.Nodes[i].Open(t)
+}
+
+// guard turns a panic of user code into an error, and says where an error was.
+func (t *Task) guard(err *error) {
+	if r := recover(); r != nil {
+		e := t.where(fmt.Errorf("%w: %v", ErrPanic, r))
+		e.Stack = debug.Stack()
+		*err = e
+		return
+	}
+	if *err != nil {
+		*err = t.where(*err)
+	}
+}
+
+func (t *Task) where(err error) *Error {
+	e := &Error{Task: t.ID(), Node: t.sub.Nodes[t.at].Name, Err: err}
+	if t.input != nil {
+		e.Topic, e.Partition = t.input.topic, t.partition
+	}
+	if t.current != nil {
+		e.Offset = t.current.Offset
+	}
+	return e
+}
+
+// ID names the task as Kafka Streams does: sub-topology, underscore, partition.
+func (t *Task) ID() string { return fmt.Sprintf("%d_%d", t.sub.ID, t.partition) }
+
+// App is the application's name.
+func (t *Task) App() string { return t.app }
+
+// Sub is the sub-topology the task belongs to.
+func (t *Task) Sub() *Sub { return t.sub }
+
+// Partition is the number of the partitions the task reads.
+func (t *Task) Partition() int32 { return t.partition }
+
+// Stores are the task's stores, in the order of Sub.Stores.
+func (t *Task) Stores() []*StorePartition { return t.stores }
+
+// Process takes the record with the smallest timestamp among the heads of the
+// inputs through the topology. It returns false if every input is empty; whether
+// an empty input should be waited for is Ready's matter.
+func (t *Task) Process() (bool, error) {
+	in := t.choose()
+	if in == nil {
+		return false, nil
+	}
+	m := in.pop()
+	t.touched = true
+	lenient := t.policies.lenient()
+	if lenient {
+		t.mark(in)
+	}
+	err := t.run(in, m)
+	if err != nil && lenient {
+		err = t.pass(in, m, err)
+	} else if lenient {
+		t.release()
+	}
+	if err != nil {
+		return true, err
+	}
+	in.next, in.epoch = m.Offset+1, m.Epoch
+	return true, t.due(StreamTime, t.streamTime)
+}
+
+func (t *Task) choose() (first *input) {
+	for _, in := range t.inputs {
+		if !in.empty() && (first == nil || in.queue[in.head].Time < first.queue[first.head].Time) {
+			first = in
+		}
+	}
+	return first
+}
+
+func (t *Task) run(in *input, m *Message) (err error) {
+	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
+	defer t.guard(&err)
+	if m.Time < 0 {
+		return ErrTimestamp
+	}
+	in.time = max(in.time, m.Time)
+	t.streamTime = max(t.streamTime, m.Time)
+	return in.feed(m)
+}
+
+// AdvanceWallClock moves the wall clock, in ms, and fires what is due by it. The
+// clock never goes back.
+func (t *Task) AdvanceWallClock(now int64) error {
+	t.wallClock = max(t.wallClock, now)
+	return t.due(WallClock, t.wallClock)
+}
+
+// NextWallClock is when the next wall-clock timer is due; ok is false if there
+// is none.
+func (t *Task) NextWallClock() (at int64, ok bool) {
+	for _, tm := range t.timers {
+		if tm.clock == WallClock && !tm.off && (!ok || tm.next < at) {
+			at, ok = tm.next, true
+		}
+	}
+	return at, ok
+}
+
+// The rest of this file is what nodes see of their task.
+
+// Feed makes fn the reader of the source's records. It is called while a source
+// node is opened.
+func (t *Task) Feed(source int, fn func(*Message) error) {
+	t.inputs[source].feed = fn
+	t.inputs[source].node = t.at
+}
+
+// Enter says that the code of the node at place id is about to run, so that an
+// error or a panic names it.
+func (t *Task) Enter(id int) { t.at = id }
+
+// Store returns the task's share of the store called name. The topology has
+// checked that the node may use it.
+func (t *Task) Store(name string) *state.Store {
+	for _, s := range t.stores {
+		if s.Name == name {
+			return s.State
+		}
+	}
+	panic("task: no store " + name)
+}
+
+// Send adds a record to the output. It refuses one that no broker would take, so
+// that the record in hand fails and not its whole transaction.
+func (t *Task) Send(o Output) error {
+	if n := o.size(); t.maxRecord > 0 && n > t.maxRecord {
+		return fmt.Errorf("%w: %d bytes for topic %q, and the limit is %d", ErrTooLarge, n, o.Topic, t.maxRecord)
+	}
+	t.out = append(t.out, o)
+	return nil
+}
+
+// Arena is where the bytes of outputs live.
+func (t *Task) Arena() *Arena { return &t.arena }
+
+// Drop counts a record that has no effect.
+func (t *Task) Drop(why Drop) { t.drops[why]++ }
+
+// StreamTime is the greatest timestamp seen, in ms; -1 before the first record.
+func (t *Task) StreamTime() int64 { return t.streamTime }
+
+// WallClock is the time of day the task was last told, in ms.
+func (t *Task) WallClock() int64 { return t.wallClock }
+
+// Now is the timestamp of what is being processed, in ms: a record's, or that of
+// the firing of a timer.
+func (t *Task) Now() int64 { return t.now }
+
+// Current is the record in hand and its topic; nil in a timer.
+func (t *Task) Current() (m *Message, topic string) {
+	if t.current == nil {
+		return nil, ""
+	}
+	return t.current, t.input.topic
+}
+
+// RequestCommit asks for a commit as soon as the record in hand is done.
+func (t *Task) RequestCommit() { t.asked = true }
+
+// Schedule calls fn every so many ms of a clock. A stream-time timer fires first
+// at the first record and then at multiples of every; where it stands is
+// committed with the offsets, under name. A wall-clock timer fires first after
+// one interval. Firings that were missed are skipped.
+func (t *Task) Schedule(name string, clock Clock, every int64, fn func(now int64) error) *Timer {
+	tm := &Timer{node: t.at, name: name, clock: clock, every: every, fn: fn}
+	if clock == WallClock {
+		tm.next = t.wallClock + every
+	}
+	t.timers = append(t.timers, tm)
+	return tm
+}
+
+// A NodeTime is a time that a node keeps and that is committed with the offsets.
+// Of two that meet after a move, the later one holds.
+type NodeTime struct {
+	name string
+	at   int64
+}
+
+// NodeTime returns the time kept under name, offsetmeta.Unknown at first. It is
+// called while a node is opened.
+func (t *Task) NodeTime(name string) *NodeTime {
+	nt := &NodeTime{name, offsetmeta.Unknown}
+	t.nodeTimes = append(t.nodeTimes, nt)
+	return nt
+}
+
+// Advance moves the time forward to now, if that is later, and returns it.
+func (nt *NodeTime) Advance(now int64) int64 {
+	nt.at = max(nt.at, now)
+	return nt.at
+}
+
+type flushHook struct {
+	node int
+	fn   func() error
+}
+
+// OnFlush calls fn before every commit, parents before children. It is called
+// while a node is opened.
+func (t *Task) OnFlush(fn func() error) { t.flushes = append(t.flushes, flushHook{t.at, fn}) }

@@ -1,0 +1,68 @@
+package task
+
+// Clock names what a timer goes by.
+type Clock int8
+
+const (
+	// StreamTime is the greatest timestamp the task has seen.
+	StreamTime Clock = iota
+	// WallClock is the time of day.
+	WallClock
+)
+
+func (c Clock) String() string {
+	if c == WallClock {
+		return "wall clock"
+	}
+	return "stream time"
+}
+
+// A Timer calls a function again and again. It belongs to one task.
+type Timer struct {
+	node  int
+	name  string
+	clock Clock
+	every int64
+	next  int64
+	fn    func(now int64) error
+	off   bool
+}
+
+// Cancel stops the timer. It may be called from the timer's own function.
+func (tm *Timer) Cancel() { tm.off = true }
+
+// advance sets the next firing after one at now. Firings that were missed are
+// skipped, not made up for.
+func (tm *Timer) advance(now int64) {
+	tm.next += tm.every
+	if now >= tm.next {
+		missed := (now - tm.next) / tm.every
+		tm.next += (missed + 1) * tm.every
+	}
+}
+
+// due fires the timers of a clock whose time has come, the earliest first.
+func (t *Task) due(clock Clock, now int64) error {
+	for {
+		var first *Timer
+		for _, tm := range t.timers {
+			if tm.clock == clock && !tm.off && tm.next <= now && (first == nil || tm.next < first.next) {
+				first = tm
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		first.advance(now)
+		t.touched = true
+		if err := t.fire(first, now); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *Task) fire(tm *Timer, now int64) (err error) {
+	t.current, t.input, t.at, t.now = nil, nil, tm.node, now
+	defer t.guard(&err)
+	return tm.fn(now)
+}

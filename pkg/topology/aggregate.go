@@ -1,0 +1,53 @@
+package topology
+
+import (
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/store"
+)
+
+// Aggregate folds the values of each key into st, starting from A's zero value.
+// Records without a key or without a value are dropped. The result's timestamp is
+// the greatest of those that went into it.
+func (s Stream[K, V]) Aggregate[A any](st store.KV[K, A], add func(acc A, k K, v V) A, opts ...TableOption) Table[K, A] {
+	return aggregate(s, "aggregate", st, opts, func(r Record[K, V], c *store.Change[K, A]) A {
+		return add(c.Old, r.Key, r.Value)
+	})
+}
+
+// Count counts the records of each key, as Aggregate would.
+func (s Stream[K, V]) Count(st store.KV[K, int64], opts ...TableOption) Table[K, int64] {
+	return aggregate(s, "count", st, opts, func(_ Record[K, V], c *store.Change[K, int64]) int64 {
+		return c.Old + 1
+	})
+}
+
+// Reduce combines the values of each key, as Aggregate would; the first value of
+// a key stands as it is.
+func (s Stream[K, V]) Reduce(st store.KV[K, V], combine func(acc, v V) V, opts ...TableOption) Table[K, V] {
+	return aggregate(s, "reduce", st, opts, func(r Record[K, V], c *store.Change[K, V]) V {
+		if c.NullOld {
+			return r.Value
+		}
+		return combine(c.Old, r.Value)
+	})
+}
+
+func aggregate[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []TableOption, fold func(Record[K, V], *store.Change[K, A]) A) Table[K, A] {
+	valued := pipe(s, kind+"-input", func(w wiring, out *task.Port[Record[K, V]]) func(Record[K, V]) error {
+		return func(r Record[K, V]) error {
+			if r.NullValue {
+				w.t.Drop(task.DropNullValue)
+				return nil
+			}
+			return out.Emit(r)
+		}
+	})
+	return keep(valued, kind, st, opts, func(r Record[K, V], c *store.Change[K, A]) bool {
+		at := r.Time.UnixMilli()
+		if !c.NullOld {
+			at = max(at, c.Time)
+		}
+		c.New, c.Time = fold(r, c), at
+		return true
+	})
+}

@@ -1,0 +1,248 @@
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/leatstream/leat/internal/task"
+)
+
+// A Topology is validated and immutable. It may be run any number of times, also
+// at once.
+type Topology struct {
+	plan *task.Plan
+}
+
+// Plan is the topology as the runtime sees it.
+func (t *Topology) Plan() *task.Plan { return t.plan }
+
+// Fingerprint identifies the topology's structure: it changes whenever a node, a
+// store or a topic does.
+func (t *Topology) Fingerprint() string { return t.plan.Fingerprint }
+
+// Build validates the topology. It reports every mistake, not only the first, each
+// with its cure.
+func (b *Builder) Build() (*Topology, error) {
+	if len(b.sources) == 0 {
+		b.fail("nothing is read: start with From")
+	}
+	b.checkNodes()
+	groups := b.copartition()
+	if err := errors.Join(b.errs...); err != nil {
+		return nil, err
+	}
+	plan := &task.Plan{}
+	for i, members := range b.split() {
+		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
+	}
+	t := &Topology{plan}
+	sum := sha256.Sum256([]byte(t.Describe()))
+	plan.Fingerprint = hex.EncodeToString(sum[:8])
+	return t, nil
+}
+
+// checkNodes finds names that are used twice, and topics that are written and
+// read as one.
+func (b *Builder) checkNodes() {
+	seen := map[string]string{}
+	for _, n := range b.nodes {
+		if n.kind == "process" || len(n.stores) > 0 {
+			if other, taken := seen[n.name]; taken {
+				b.fail("%s and %s are both called %q: give each its own name", other, n.kind, n.name)
+			}
+			seen[n.name] = n.kind
+		}
+		if n.kind != "sink" || n.topic.Name == "" {
+			continue
+		}
+		if src, ok := b.sources[n.topic.Resolve("")]; ok && b.upstream(src.node, n.parents[0]) {
+			b.fail("topic %q is written by a sink that it feeds: the loop never ends; write to another topic", n.topic.Name)
+		}
+	}
+}
+
+// upstream reports whether node a feeds node z by edges.
+func (b *Builder) upstream(a, z int) bool {
+	if a == z {
+		return true
+	}
+	for _, p := range b.nodes[z].parents {
+		if b.upstream(a, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// split divides the nodes into sub-topologies: those connected by edges or by a
+// shared store. The order is that of the first node of each.
+func (b *Builder) split() [][]int {
+	u := newUnion(len(b.nodes))
+	byStore := map[string]int{}
+	for i, n := range b.nodes {
+		for _, p := range n.parents {
+			u.join(i, p)
+		}
+		for _, s := range n.stores {
+			if first, ok := byStore[s]; ok {
+				u.join(i, first)
+			}
+			byStore[s] = i
+		}
+	}
+	return u.sets()
+}
+
+// copartition groups the source topics that must have equal partition counts:
+// those that reach one operator for which equal keys must meet.
+func (b *Builder) copartition() map[int]int {
+	u := newUnion(len(b.nodes))
+	reach := make([][]int, len(b.nodes)) // node -> sources above it
+	for i, n := range b.nodes {
+		if n.kind == "source" {
+			reach[i] = []int{i}
+		}
+		for _, p := range n.parents {
+			reach[i] = append(reach[i], reach[p]...)
+		}
+		if !n.keyed {
+			continue
+		}
+		for _, s := range reach[i] {
+			u.join(s, reach[i][0])
+		}
+	}
+	groups := map[int]int{}
+	for g, set := range u.sets() {
+		for _, i := range set {
+			groups[i] = g
+		}
+	}
+	return groups
+}
+
+// sub makes the plan of one sub-topology from the places of its nodes.
+func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
+	sub := &task.Sub{ID: id}
+	place := map[int]int{}
+	var stores []string
+	for _, i := range members {
+		n := b.nodes[i]
+		w := wiring{id: len(sub.Nodes)}
+		place[i] = w.id
+		for _, p := range n.parents {
+			w.parents = append(w.parents, place[p])
+		}
+		switch {
+		case n.kind == "source":
+			src := b.sources[n.topic.Resolve("")].topic
+			src.Group = groups[i]
+			w.source = len(sub.Sources)
+			sub.Sources = append(sub.Sources, src)
+		case n.topic.Name != "" || n.dynamic:
+			sub.Sinks = append(sub.Sinks, task.Sink{Topic: n.topic, Node: n.name, Dynamic: n.dynamic})
+		}
+		stores = append(stores, n.stores...)
+		sub.Nodes = append(sub.Nodes, task.Node{
+			Name: n.name, Kind: n.kind, Parents: w.parents, Stores: n.stores, Topic: label(n),
+			Open: func(t *task.Task) error { w := w; w.t = t; return n.open(w) },
+		})
+	}
+	sort.Strings(stores)
+	for _, name := range slices.Compact(stores) {
+		spec := b.specs[name]
+		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Configs: spec.Configs})
+	}
+	return sub
+}
+
+func label(n node) string {
+	switch {
+	case n.dynamic:
+		return "(chosen per record)"
+	case n.topic.Internal:
+		return n.topic.Resolve("<application>")
+	}
+	return n.topic.Name
+}
+
+// A union finds connected sets.
+type union []int
+
+func newUnion(n int) union {
+	u := make(union, n)
+	for i := range u {
+		u[i] = i
+	}
+	return u
+}
+
+func (u union) find(i int) int {
+	for u[i] != i {
+		i = u[i]
+	}
+	return i
+}
+
+func (u union) join(i, j int) {
+	i, j = u.find(i), u.find(j)
+	u[max(i, j)] = min(i, j)
+}
+
+// sets returns the sets by their smallest member, each in order.
+func (u union) sets() (sets [][]int) {
+	index := map[int]int{}
+	for i := range u {
+		root := u.find(i)
+		if _, ok := index[root]; !ok {
+			index[root] = len(sets)
+			sets = append(sets, nil)
+		}
+		sets[index[root]] = append(sets[index[root]], i)
+	}
+	return sets
+}
+
+// Describe prints the sub-topologies with their nodes, stores and topics.
+func (t *Topology) Describe() string {
+	var b strings.Builder
+	for _, sub := range t.plan.Subs {
+		fmt.Fprintf(&b, "sub-topology %d\n", sub.ID)
+		for _, s := range sub.Sources {
+			fmt.Fprintf(&b, "  reads  %s\n", s.Topic.Resolve("<application>"))
+		}
+		for _, s := range sub.Stores {
+			fmt.Fprintf(&b, "  keeps  %s", s.Name)
+			if s.Logged {
+				fmt.Fprintf(&b, " (changelog %s)", task.Changelog("<application>", s.Name))
+			}
+			b.WriteByte('\n')
+		}
+		for _, n := range sub.Nodes {
+			describeNode(&b, sub, n)
+		}
+	}
+	return b.String()
+}
+
+func describeNode(b *strings.Builder, sub *task.Sub, n task.Node) {
+	fmt.Fprintf(b, "  %s", n.Name)
+	if n.Name != n.Kind && !strings.HasPrefix(n.Name, n.Kind+"-") {
+		fmt.Fprintf(b, " (%s)", n.Kind)
+	}
+	for i, p := range n.Parents {
+		fmt.Fprintf(b, "%s %s", []string{" <-", ","}[min(i, 1)], sub.Nodes[p].Name)
+	}
+	if len(n.Stores) > 0 {
+		fmt.Fprintf(b, " [%s]", strings.Join(n.Stores, ", "))
+	}
+	if n.Topic != "" && len(n.Parents) > 0 {
+		fmt.Fprintf(b, " -> %s", n.Topic)
+	}
+	b.WriteByte('\n')
+}

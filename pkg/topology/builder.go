@@ -1,0 +1,151 @@
+package topology
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/store"
+)
+
+// A Builder collects the nodes of one topology. The handles it gives out add to
+// it. It is not safe for concurrent use.
+type Builder struct {
+	nodes    []node
+	sources  map[string]source // by topic
+	owners   map[string]string // store -> node that owns it
+	specs    map[string]store.Spec
+	coalesce bool
+	errs     []error
+}
+
+// New returns an empty builder.
+func New() *Builder {
+	return &Builder{sources: map[string]source{}, owners: map[string]string{}, specs: map[string]store.Spec{}}
+}
+
+// Coalesce makes every table of the topology emit each changed key once per
+// commit, with its last value, instead of every update.
+func (b *Builder) Coalesce() { b.coalesce = true }
+
+// From reads one topic, or several of the same types, as a stream. A topic may be
+// read by any number of Froms.
+func (b *Builder) From[K, V any](topic Topic[K, V], more ...Topic[K, V]) Stream[K, V] {
+	s := from(b, topic, task.Topic{Name: topic.name}, 0)
+	for _, t := range more {
+		s = s.Merge(from(b, t, task.Topic{Name: t.name}, 0))
+	}
+	return s
+}
+
+// Table reads a topic as a table: the last value of each key, kept in st. A null
+// value deletes its key, a record without a key is dropped.
+func (b *Builder) Table[K, V any](topic Topic[K, V], st store.KV[K, V], opts ...TableOption) Table[K, V] {
+	return b.From(topic).Table(st, opts...)
+}
+
+// A source is a topic that is read.
+type source struct {
+	node  int
+	topic task.Source
+	typed any // the Topic[K, V]
+}
+
+func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32) Stream[K, V] {
+	if have, ok := b.sources[name.Resolve("")]; ok {
+		if _, same := have.typed.(Topic[K, V]); !same {
+			b.fail("topic %q is read with two sets of types: declare it once and use that declaration everywhere", t.name)
+		}
+		return Stream[K, V]{b: b, id: have.node}
+	}
+	b.checkName("topic", t.name)
+	if t.key == nil || t.value == nil {
+		b.fail("topic %q has no serde for its key or its value", t.name)
+	}
+	id := b.add(node{kind: "source", name: t.name, topic: name, open: func(w wiring) error {
+		out := task.Outlet[Record[K, V]](w.t, w.id)
+		w.t.Feed(w.source, func(m *task.Message) error {
+			r, err := t.Decode(m.Key, m.Value)
+			if err != nil {
+				return err
+			}
+			r.Time, r.Headers = stamp(m.Time), m.Headers
+			return out.Emit(r)
+		})
+		return nil
+	}})
+	b.sources[name.Resolve("")] = source{id, task.Source{Topic: name, Node: t.name, Partitions: partitions, Start: t.start}, t}
+	return Stream[K, V]{b: b, id: id}
+}
+
+// A node is a vertex under construction.
+type node struct {
+	kind    string
+	name    string // the author's; made from kind and place where there is none
+	parents []int
+	stores  []string
+	topic   task.Topic // read or written
+	dynamic bool       // writes topics chosen per record
+	keyed   bool       // equal keys must meet: its inputs are co-partitioned
+	open    func(w wiring) error
+}
+
+// wiring is what a node is opened with.
+type wiring struct {
+	t       *task.Task
+	id      int   // place in the sub-topology
+	parents []int // places
+	source  int   // input number, of a source
+}
+
+func (b *Builder) add(n node) int {
+	if n.name == "" {
+		n.name = fmt.Sprintf("%s-%d", n.kind, len(b.nodes))
+	}
+	b.nodes = append(b.nodes, n)
+	return len(b.nodes) - 1
+}
+
+// connect adds a node with one parent. It is written over whole record types, so
+// that streams and tables can use it.
+func connect[In, Out any](b *Builder, n node, parent int, open func(w wiring, out *task.Port[Out]) (func(In) error, error)) int {
+	n.parents = []int{parent}
+	n.open = func(w wiring) error {
+		read, err := open(w, task.Outlet[Out](w.t, w.id))
+		if err != nil {
+			return err
+		}
+		task.Outlet[In](w.t, w.parents[0]).Subscribe(read)
+		return nil
+	}
+	return b.add(n)
+}
+
+// own declares the store of an operator, which nobody else may own.
+func (b *Builder) own(d store.Descriptor, by string) {
+	if other, taken := b.owners[d.Name()]; taken {
+		b.fail("store %q belongs to %q and to %q: give each its own name", d.Name(), other, by)
+	}
+	b.owners[d.Name()] = by
+	b.use(d)
+}
+
+// use declares a store that may be shared.
+func (b *Builder) use(d store.Descriptor) {
+	b.checkName("store", d.Name())
+	spec := d.Spec()
+	if have, ok := b.specs[spec.Name]; ok && (have.Logged != spec.Logged || !maps.Equal(have.Configs, spec.Configs)) {
+		b.fail("store %q is declared in two different ways: declare it once and use that declaration everywhere", spec.Name)
+	}
+	b.specs[spec.Name] = spec
+}
+
+func (b *Builder) checkName(what, name string) {
+	if !legalName.MatchString(name) || name == "." || name == ".." {
+		b.fail("%s name %q is not legal in Kafka: use 1 to 200 of a-z, A-Z, 0-9, '.', '_' and '-'", what, name)
+	}
+}
+
+func (b *Builder) fail(format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf("topology: "+format, args...))
+}

@@ -1,0 +1,61 @@
+package topology
+
+import "github.com/leatstream/leat/internal/task"
+
+// JoinTable emits fn(v, row) for every record whose key has a row in the table at
+// that moment; only the stream's side triggers. Records without a key or without
+// a value are dropped.
+func (s Stream[K, V]) JoinTable[R, O any](right Table[K, R], fn func(v V, row R) O) Stream[K, O] {
+	return lookup(s, right, "join-table", inner, func(v V, row R, _ bool) O { return fn(v, row) })
+}
+
+// LeftJoinTable is JoinTable that emits for every record; ok reports whether
+// there is a row.
+func (s Stream[K, V]) LeftJoinTable[R, O any](right Table[K, R], fn func(v V, row R, ok bool) O) Stream[K, O] {
+	return lookup(s, right, "left-join-table", left, fn)
+}
+
+type joinKind int8
+
+const (
+	inner joinKind = iota
+	left
+)
+
+func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j joinKind, fn func(V, R, bool) O) Stream[K, O] {
+	s.needsKey(kind, s.b.nodes[right.id].name)
+	if s.b != right.b {
+		s.b.fail("join of a stream and a table from two builders")
+		return Stream[K, O]{b: s.b, id: s.id}
+	}
+	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true}
+	n.open = func(w wiring) error {
+		rows, out := right.read(w.t), task.Outlet[Record[K, O]](w.t, w.id)
+		task.Outlet[Record[K, V]](w.t, w.parents[0]).Subscribe(func(r Record[K, V]) error {
+			row, ok, err := find(w, rows, &r, j)
+			if err != nil || !ok && (j == inner || r.NullValue) {
+				return err
+			}
+			w.t.Enter(w.id)
+			o := Record[K, O]{Key: r.Key, NullKey: r.NullKey, Time: r.Time, Headers: r.Headers}
+			o.Value = fn(r.Value, row, ok)
+			return out.Emit(o)
+		})
+		return nil
+	}
+	return Stream[K, O]{b: s.b, id: s.b.add(n)}
+}
+
+// find looks up the row that meets r, and counts a record that can meet none.
+func find[K, V, R any](w wiring, rows reader[K, R], r *Record[K, V], j joinKind) (row R, ok bool, err error) {
+	switch {
+	case r.NullValue:
+		w.t.Drop(task.DropNullValue)
+	case r.NullKey && j == inner:
+		w.t.Drop(task.DropNullKey)
+	case !r.NullKey:
+		w.t.Enter(w.id)
+		row, _, ok, err = rows.Load(r.Key)
+	}
+	return row, ok, err
+}

@@ -1,0 +1,40 @@
+package topology
+
+import "github.com/leatstream/leat/internal/task"
+
+// KeyBy gives every record a new key and moves it, through the repartition topic
+// via, to the partition that owns that key.
+func (s Stream[K, V]) KeyBy[K2 any](via Repartition[K2, V], key func(K, V) K2) Stream[K2, V] {
+	rekeyed := pipe(s, "key-by", func(w wiring, out *task.Port[Record[K2, V]]) func(Record[K, V]) error {
+		return func(r Record[K, V]) error {
+			if r.NullValue {
+				w.t.Drop(task.DropNullValue)
+				return nil
+			}
+			w.t.Enter(w.id)
+			return out.Emit(Record[K2, V]{Key: key(r.Key, r.Value), Value: r.Value, Time: r.Time, Headers: r.Headers})
+		}
+	})
+	return rekeyed.Repartition(via)
+}
+
+// Repartition writes the stream to the repartition topic via and reads it back,
+// so that equal keys meet in one partition. Records without a key are dropped.
+func (s Stream[K, V]) Repartition(via Repartition[K, V]) Stream[K, V] {
+	name := task.Topic{Name: via.name, Internal: true}
+	if _, taken := s.b.sources[name.Resolve("")]; taken {
+		s.b.fail("repartition topic %q is used twice: give each its own name", via.name)
+	}
+	connect(s.b, node{kind: "repartition", name: via.name + "-sink", topic: name}, s.id,
+		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
+			write := sinkTo(w, via.Topic, name.Resolve(w.t.App()), unskippable)
+			return func(r Record[K, V]) error {
+				if r.NullKey {
+					w.t.Drop(task.DropNullKey)
+					return nil
+				}
+				return write(r)
+			}, nil
+		})
+	return from(s.b, via.Topic, name, via.partitions)
+}

@@ -1,0 +1,55 @@
+package topology
+
+import (
+	"fmt"
+
+	"github.com/leatstream/leat/internal/task"
+)
+
+// To writes the stream to a topic of the same types. A record goes to the
+// partition that its key hashes to, as a Java producer would send it; one without
+// a key goes to any.
+func (s Stream[K, V]) To(out Topic[K, V]) {
+	s.b.checkName("topic", out.name)
+	connect(s.b, node{kind: "sink", topic: task.Topic{Name: out.name}}, s.id,
+		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
+			return sinkTo(w, out, out.name, skippable), nil
+		})
+}
+
+// ToEach writes every record to the topic that choose returns for it. The topics
+// must exist: the runtime does not create them.
+func (s Stream[K, V]) ToEach(choose func(Record[K, V]) Topic[K, V]) {
+	connect(s.b, node{kind: "sink", dynamic: true}, s.id,
+		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
+			return func(r Record[K, V]) error {
+				w.t.Enter(w.id)
+				out := choose(r)
+				return write(w, &out, out.name, r, skippable)
+			}, nil
+		})
+}
+
+// loss says whether a record may be given up when it cannot be written.
+type loss bool
+
+const (
+	skippable   loss = true
+	unskippable loss = false
+)
+
+func sinkTo[K, V any](w wiring, out Topic[K, V], name string, l loss) func(Record[K, V]) error {
+	return func(r Record[K, V]) error { return write(w, &out, name, r, l) }
+}
+
+func write[K, V any](w wiring, out *Topic[K, V], name string, r Record[K, V], l loss) error {
+	w.t.Enter(w.id)
+	key, value, err := out.encodeTo(w.t.Arena(), &r)
+	if err == nil {
+		err = w.t.Send(task.Output{Topic: name, Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+	}
+	if err != nil && l == unskippable {
+		err = fmt.Errorf("%w: %w", task.ErrUnskippable, err)
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+package topology
+
+import (
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/store"
+)
+
+// A Table is a stream of updates together with a way to look up the last value of
+// every key.
+type Table[K, V any] struct {
+	b    *Builder
+	id   int // emits update[K, V]
+	read func(*task.Task) reader[K, V]
+}
+
+// An update is one change of a table's row.
+type update[K, V any] struct {
+	store.Change[K, V]
+	headers []Header
+}
+
+// A reader looks up the rows of a table inside one task.
+type reader[K, V any] interface {
+	Load(K) (v V, at int64, ok bool, err error)
+}
+
+// A TableOption changes how a table behaves.
+type TableOption func(*tableOptions)
+
+type tableOptions struct{ coalesce bool }
+
+// Coalesced makes the table emit each changed key once per commit, with its last
+// value, instead of every update.
+func Coalesced() TableOption { return func(o *tableOptions) { o.coalesce = true } }
+
+// Stream returns the table's updates. A deleted row is a null value.
+func (t Table[K, V]) Stream() Stream[K, V] {
+	id := connect(t.b, node{kind: "to-stream"}, t.id, func(_ wiring, out *task.Port[Record[K, V]]) (func(update[K, V]) error, error) {
+		return func(u update[K, V]) error {
+			return out.Emit(Record[K, V]{Key: u.Key, Value: u.New, NullValue: u.NullNew, Time: stamp(u.Time), Headers: u.headers})
+		}, nil
+	})
+	return Stream[K, V]{b: t.b, id: id}
+}
+
+// Table keeps the last value of each key in st. A null value deletes its key, a
+// record without a key is dropped. An update that arrives out of order overwrites
+// all the same: the last offset wins.
+func (s Stream[K, V]) Table(st store.KV[K, V], opts ...TableOption) Table[K, V] {
+	return keep(s, "table", st, opts, func(r Record[K, V], c *store.Change[K, V]) bool {
+		c.New, c.NullNew, c.Time = r.Value, r.NullValue, r.Time.UnixMilli()
+		return true
+	})
+}
+
+// keep adds the operator that owns st. next makes the change that a record
+// brings: it is given one that holds the key, the old value and its time, and
+// fills in the rest; it returns false for a record without effect.
+func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []TableOption, next func(Record[K, V], *store.Change[K, A]) bool) Table[K, A] {
+	o := tableOptions{coalesce: s.b.coalesce}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	s.needsKey(kind, st.Name())
+	s.b.own(st, kind+" "+st.Name())
+	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
+	id := connect(s.b, n, s.id, func(w wiring, out *task.Port[update[K, A]]) (func(Record[K, V]) error, error) {
+		k := &keeper[K, V, A]{w: w, view: st.Open(scope{w.t, n}), out: out, next: next, coalesce: o.coalesce}
+		if o.coalesce {
+			w.t.OnFlush(k.flush)
+		}
+		return k.process, nil
+	})
+	return Table[K, A]{s.b, id, func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
+}
+
+// A keeper is the running operator that owns a table's store.
+type keeper[K, V, A any] struct {
+	w        wiring
+	view     *store.View[K, A]
+	out      *task.Port[update[K, A]]
+	next     func(Record[K, V], *store.Change[K, A]) bool
+	coalesce bool
+	u        update[K, A] // the one in hand; kept here so that it need not escape
+}
+
+func (k *keeper[K, V, A]) process(r Record[K, V]) error {
+	if r.NullKey {
+		k.w.t.Drop(task.DropNullKey)
+		return nil
+	}
+	k.w.t.Enter(k.w.id)
+	u := &k.u
+	old, at, ok, err := k.view.Load(r.Key)
+	if err != nil {
+		return err
+	}
+	*u = update[K, A]{Change: store.Change[K, A]{Key: r.Key, Old: old, NullOld: !ok, Time: at}, headers: r.Headers}
+	if !k.next(r, &u.Change) {
+		return nil
+	}
+	if u.NullNew {
+		err = k.view.Remove(u.Key, u.Time)
+	} else {
+		err = k.view.Store(u.Key, u.New, u.Time)
+	}
+	if err != nil || k.coalesce {
+		return err
+	}
+	return k.out.Emit(*u)
+}
+
+// flush emits what changed since the last commit.
+func (k *keeper[K, V, A]) flush() error {
+	return k.view.Changed(func(c store.Change[K, A]) error {
+		if c.NullNew && c.NullOld {
+			return nil
+		}
+		return k.out.Emit(update[K, A]{Change: c})
+	})
+}
+
+// needsKey reports a stream whose key changed since the last topic.
+func (s Stream[K, V]) needsKey(what, name string) {
+	if s.moved != "" {
+		s.b.fail("%s %q needs equal keys in one partition, but %s changed the key: use KeyBy, or Repartition behind it", what, name, s.moved)
+	}
+}

@@ -1,0 +1,133 @@
+package topology
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
+)
+
+// A Topic is a typed Kafka topic. It is a value: declare it once and use it to
+// build and to test.
+type Topic[K, V any] struct {
+	name  string
+	key   serde.Serde[K]
+	value serde.Serde[V]
+	start task.Start
+}
+
+// NewTopic describes the topic called name.
+func NewTopic[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) Topic[K, V] {
+	return Topic[K, V]{name: name, key: key, value: value}
+}
+
+// Latest returns a copy of t that, read for the first time, is read from its end.
+// The default is from its beginning.
+func (t Topic[K, V]) Latest() Topic[K, V] {
+	t.start = task.Latest
+	return t
+}
+
+// Name is the topic's name.
+func (t Topic[K, V]) Name() string { return t.name }
+
+// Encode returns the key and the value of r as bytes, nil where r has none.
+func (t Topic[K, V]) Encode(r Record[K, V]) (key, value []byte, err error) {
+	if !r.NullKey {
+		if key, err = t.key.Append([]byte{}, r.Key); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !r.NullValue {
+		if value, err = t.value.Append([]byte{}, r.Value); err != nil {
+			return nil, nil, err
+		}
+	}
+	return key, value, nil
+}
+
+// Decode is the inverse of Encode. It does not retain key or value.
+func (t Topic[K, V]) Decode(key, value []byte) (r Record[K, V], err error) {
+	r.NullKey, r.NullValue = key == nil, value == nil
+	if key != nil {
+		if r.Key, err = t.key.Decode(key); err != nil {
+			return r, fmt.Errorf("key: %w: %w", task.ErrDecode, err)
+		}
+	}
+	if value != nil {
+		if r.Value, err = t.value.Decode(value); err != nil {
+			return r, fmt.Errorf("value: %w: %w", task.ErrDecode, err)
+		}
+	}
+	return r, nil
+}
+
+// encodeTo is Encode into the arena of a task.
+func (t *Topic[K, V]) encodeTo(a *task.Arena, r *Record[K, V]) (key, value []byte, err error) {
+	if !r.NullKey {
+		if key, err = t.key.Append(a.Tail(), r.Key); err != nil {
+			return nil, nil, fmt.Errorf("key for topic %q: %w", t.name, err)
+		}
+		key = take(a, key)
+	}
+	if !r.NullValue {
+		if value, err = t.value.Append(a.Tail(), r.Value); err != nil {
+			return nil, nil, fmt.Errorf("value for topic %q: %w", t.name, err)
+		}
+		value = take(a, value)
+	}
+	return key, value, nil
+}
+
+func take(a *task.Arena, b []byte) []byte {
+	if b == nil {
+		return nil // a null, by the serde's word
+	}
+	return a.Take(b)
+}
+
+// A Repartition is an internal topic that moves records to the partition of a new
+// key. It is created by the runtime as <application>-<name>-repartition, and what
+// has been processed is deleted from it.
+type Repartition[K, V any] struct {
+	Topic[K, V]
+	partitions int32
+}
+
+// NewRepartition describes the repartition topic called name.
+func NewRepartition[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) Repartition[K, V] {
+	return Repartition[K, V]{Topic: NewTopic(name, key, value)}
+}
+
+// Partitions returns a copy of r with a fixed number of partitions. By default it
+// has as many as the topics that it is fed from.
+func (r Repartition[K, V]) Partitions(n int32) Repartition[K, V] {
+	r.partitions = n
+	return r
+}
+
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`)
+
+// Policy says what becomes of a record that fails.
+type Policy = task.Policy
+
+const (
+	// Fail stops the service; nothing of the record's transaction takes effect.
+	Fail = task.Fail
+	// Skip drops the record, counts it, and goes on.
+	Skip = task.Skip
+	// DeadLetter writes the record to the dead-letter topic and goes on.
+	DeadLetter = task.DeadLetter
+)
+
+// An Error says where processing failed: the task, the node, and the record in
+// hand. Unwrap gives the cause.
+type Error = task.Error
+
+var (
+	// ErrPanic is wrapped by the error of user code that panicked.
+	ErrPanic = task.ErrPanic
+	// ErrDecode is wrapped by the error of a record that its serde cannot decode.
+	ErrDecode = task.ErrDecode
+)

@@ -1,0 +1,298 @@
+// Package topologytest runs a topology in memory, without a broker and on a clock
+// that the test moves. The tasks are the very ones that run in production; so is
+// what they write to changelogs, and how they come back from them.
+package topologytest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/murmur"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+const app = "test"
+
+// A Driver runs every task of a topology. It is not safe for concurrent use.
+type Driver struct {
+	tb         testing.TB
+	plan       *task.Plan
+	partitions int32
+	every      int
+	policies   task.Policies
+	onError    func(error)
+
+	now    int64 // wall clock, ms
+	engine engine.Engine
+	tasks  [][]*task.Task // by sub-topology and partition
+	topics map[string]*log
+	since  int // records since the last commit
+	points map[place]task.Point
+}
+
+// An Option changes how a driver runs.
+type Option func(*Driver)
+
+// Partitions gives every topic n partitions, and so every sub-topology n tasks.
+// The default is one.
+func Partitions(n int32) Option { return func(d *Driver) { d.partitions = n } }
+
+// CommitEvery commits after so many input records instead of after each. What a
+// coalescing table emits, it emits at a commit.
+func CommitEvery(records int) Option { return func(d *Driver) { d.every = records } }
+
+// StartAt sets the clock; the default is the Unix epoch.
+func StartAt(t time.Time) Option { return func(d *Driver) { d.now = t.UnixMilli() } }
+
+// Failures sets what becomes of records that cannot be decoded and of those that
+// user code fails on. The default is to fail the test.
+func Failures(decode, process topology.Policy, deadLetterTopic string) Option {
+	return func(d *Driver) {
+		d.policies = task.Policies{Decode: decode, Process: process, DeadLetterTopic: deadLetterTopic}
+	}
+}
+
+// OnError is called instead of failing the test when a task fails.
+func OnError(fn func(error)) Option { return func(d *Driver) { d.onError = fn } }
+
+// New starts a driver. It fails the test if the topology is invalid.
+func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
+	tb.Helper()
+	t, err := b.Build()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d := &Driver{
+		tb: tb, plan: t.Plan(), partitions: 1, every: 1, engine: memory.New(),
+		topics: map[string]*log{}, points: map[place]task.Point{},
+	}
+	d.onError = func(err error) { tb.Helper(); tb.Fatal(err) }
+	for _, opt := range opts {
+		opt(d)
+	}
+	d.open()
+	return d
+}
+
+// Now is the driver's clock.
+func (d *Driver) Now() int64 { return d.now }
+
+// Advance moves the clock and fires wall-clock timers. It may fire a timer
+// several times only if it is advanced several times.
+func (d *Driver) Advance(by time.Duration) {
+	d.tb.Helper()
+	d.now += by.Milliseconds()
+	d.each(func(t *task.Task) error { return t.AdvanceWallClock(d.now) })
+	d.run()
+	d.Commit()
+}
+
+// Send writes one record to a source topic, with the driver's time.
+func (d *Driver) Send[K, V any](to topology.Topic[K, V], key K, value V) {
+	d.tb.Helper()
+	d.Pipe(to, topology.Record[K, V]{Key: key, Value: value, Time: time.UnixMilli(d.now)})
+}
+
+// Pipe writes one record to a source topic and processes all that comes of it. A
+// record without a time gets the driver's.
+func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
+	d.tb.Helper()
+	key, value, err := to.Encode(r)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	if r.Time.IsZero() {
+		r.Time = time.UnixMilli(d.now)
+	}
+	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+}
+
+// PipeRaw writes one undecoded record to a topic.
+func (d *Driver) PipeRaw(topic string, m task.Message) {
+	d.tb.Helper()
+	d.topic(topic).external = true
+	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
+	d.run()
+	if d.since++; d.since >= d.every {
+		d.Commit()
+	}
+}
+
+// Commit commits what was processed since the last commit, and what comes of that.
+func (d *Driver) Commit() {
+	d.tb.Helper()
+	d.since = 0
+	for busy := true; busy; {
+		busy = false
+		d.each(func(t *task.Task) error {
+			if !t.Touched() {
+				return nil
+			}
+			busy = true
+			if err := t.Flush(); err != nil {
+				return err
+			}
+			d.drain(t)
+			d.settle(t)
+			return nil
+		})
+		d.run()
+	}
+	for _, l := range d.topics {
+		l.commit()
+	}
+}
+
+// settle makes what a task did permanent, as a committed transaction would.
+func (d *Driver) settle(t *task.Task) {
+	for _, p := range t.Points() {
+		d.points[place{p.Topic, t.Partition()}] = p
+	}
+	for _, s := range t.Stores() {
+		if s.Topic != "" {
+			s.State.SetPosition(engine.Position{Offset: int64(len(d.topic(s.Topic).partition(t.Partition())))})
+		}
+	}
+	t.Commit()
+}
+
+// Take returns, and forgets, the committed records of a topic, in the order they
+// were written; of several partitions, one after the other.
+func (d *Driver) Take[K, V any](from topology.Topic[K, V]) (rs []topology.Record[K, V]) {
+	d.tb.Helper()
+	l := d.topic(from.Name())
+	for p := range d.partitions {
+		for _, m := range l.take(p) {
+			r, err := from.Decode(m.Key, m.Value)
+			if err != nil {
+				d.tb.Fatalf("%s[%d]@%d: %v", from.Name(), p, m.Offset, err)
+			}
+			r.Time, r.Headers = time.UnixMilli(m.Time).UTC(), m.Headers
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// OpenStore lets a store descriptor open its store in a driver of one partition:
+// counts.Open(d).
+func (d *Driver) OpenStore(name string) *state.Store {
+	d.tb.Helper()
+	return d.store(name, 0)
+}
+
+// Partition is the scope of one partition's stores, for a driver of several.
+func (d *Driver) Partition(p int32) Scope { return Scope{d, p} }
+
+// A Scope opens the stores of one partition.
+type Scope struct {
+	d *Driver
+	p int32
+}
+
+// OpenStore returns the bytes of a store; it serves store.KV.Open.
+func (s Scope) OpenStore(name string) *state.Store { return s.d.store(name, s.p) }
+
+// Now is the driver's clock.
+func (s Scope) Now() int64 { return s.d.now }
+
+func (d *Driver) store(name string, p int32) *state.Store {
+	d.tb.Helper()
+	for _, tasks := range d.tasks {
+		for _, s := range tasks[p].Stores() {
+			if s.Name == name {
+				return s.State
+			}
+		}
+	}
+	d.tb.Fatalf("the topology has no store %q", name)
+	return nil
+}
+
+// Dropped returns how many records were dropped, by reason.
+func (d *Driver) Dropped() map[string]int64 {
+	out := map[string]int64{}
+	d.each(func(t *task.Task) error {
+		drops := t.TakeDrops()
+		drops.Each(func(why task.Drop, n int64) { out[why.String()] += n })
+		return nil
+	})
+	return out
+}
+
+func (d *Driver) each(fn func(*task.Task) error) {
+	d.tb.Helper()
+	for _, tasks := range d.tasks {
+		for _, t := range tasks {
+			if err := fn(t); err != nil {
+				d.onError(err)
+			}
+		}
+	}
+}
+
+// run processes until every queue is empty.
+func (d *Driver) run() {
+	d.tb.Helper()
+	for busy := true; busy; {
+		busy = false
+		d.each(func(t *task.Task) error {
+			did, err := t.Process()
+			busy = len(d.drain(t)) > 0 || did || busy
+			return err
+		})
+	}
+}
+
+// drain moves what t has written to its topics.
+func (d *Driver) drain(t *task.Task) []task.Output {
+	out := t.TakeOutput()
+	for _, o := range out {
+		d.deliver(o)
+	}
+	return out
+}
+
+// deliver appends a record to its topic, and hands it to the tasks that read it.
+func (d *Driver) deliver(o task.Output) {
+	p := o.Partition
+	if p == task.ByKey {
+		if p = 0; o.Key != nil {
+			p = murmur.Partition(o.Key, d.partitions)
+		}
+	}
+	m := d.topic(o.Topic).append(p, o)
+	for _, tasks := range d.tasks {
+		if source, ok := tasks[p].Source(o.Topic); ok {
+			tasks[p].Enqueue(source, []task.Message{m}, m.Offset+1, m.Offset+1)
+		}
+	}
+}
+
+// open makes the tasks: their stores are restored from the changelogs, and their
+// inputs go on from what was committed.
+func (d *Driver) open() {
+	d.tb.Helper()
+	d.tasks = nil
+	for _, sub := range d.plan.Subs {
+		var tasks []*task.Task
+		for p := range d.partitions {
+			t, err := task.New(sub, p, task.Env{App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: -1}, func(s task.Store) (*state.Store, error) {
+				return d.restore(s, p)
+			})
+			if err == nil {
+				err = d.resume(t)
+			}
+			if err != nil {
+				d.tb.Fatal(fmt.Errorf("topologytest: %w", err))
+			}
+			tasks = append(tasks, t)
+		}
+		d.tasks = append(d.tasks, tasks)
+	}
+}

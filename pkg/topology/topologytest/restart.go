@@ -1,0 +1,152 @@
+package topologytest
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/offsetmeta"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
+)
+
+// A place is one partition of a topic.
+type place struct {
+	topic     string
+	partition int32
+}
+
+// A log is a topic: its records by partition.
+type log struct {
+	external  bool // written by the test, not by tasks
+	records   map[int32][]task.Message
+	committed map[int32]int // how many of them are
+	taken     map[int32]int // how many of those the test has taken
+}
+
+func (d *Driver) topic(name string) *log {
+	l := d.topics[name]
+	if l == nil {
+		l = &log{records: map[int32][]task.Message{}, committed: map[int32]int{}, taken: map[int32]int{}}
+		d.topics[name] = l
+	}
+	return l
+}
+
+func (l *log) commit() {
+	for p, records := range l.records {
+		l.committed[p] = len(records)
+	}
+}
+
+// abort drops what no commit covers.
+func (l *log) abort() {
+	if l.external {
+		return
+	}
+	for p := range l.records {
+		l.records[p] = l.records[p][:l.committed[p]]
+	}
+}
+
+func (l *log) partition(p int32) []task.Message { return l.records[p] }
+
+// append copies o: a task uses the memory of its output again.
+func (l *log) append(p int32, o task.Output) task.Message {
+	m := task.Message{
+		Key: bytes.Clone(o.Key), Value: bytes.Clone(o.Value), Time: o.Time,
+		Offset: int64(len(l.records[p])), Epoch: -1, Headers: slices.Clone(o.Headers),
+	}
+	l.records[p] = append(l.records[p], m)
+	return m
+}
+
+func (l *log) take(p int32) []task.Message {
+	out := l.records[p][l.taken[p]:l.committed[p]]
+	l.taken[p] = l.committed[p]
+	return out
+}
+
+// Local says what becomes of local state in a restart.
+type Local bool
+
+const (
+	// KeepState restarts on the local state: what is there is not replayed.
+	KeepState Local = true
+	// LoseState throws local state away: all of it comes from the changelogs.
+	LoseState Local = false
+)
+
+// Restart commits, stops every task, and starts it again as a new process would:
+// stores are restored from their changelogs, from where local state ends, and
+// inputs go on from the committed offsets and times.
+func (d *Driver) Restart(local Local) {
+	d.tb.Helper()
+	d.Commit()
+	d.Crash(local)
+}
+
+// Crash is Restart without the commit: what was done since the last one is lost
+// and done again.
+func (d *Driver) Crash(local Local) {
+	d.tb.Helper()
+	d.since = 0
+	for _, l := range d.topics {
+		l.abort()
+	}
+	if local == LoseState {
+		d.engine = memory.New()
+	} else {
+		d.flushEngine()
+	}
+	d.open()
+}
+
+// flushEngine hands the committed state of every task to the engine.
+func (d *Driver) flushEngine() {
+	d.tb.Helper()
+	d.each(func(t *task.Task) error {
+		t.Rollback()
+		var b engine.Batch
+		for _, s := range t.Stores() {
+			s.State.Flush(&b)
+		}
+		return d.engine.Write(&b)
+	})
+}
+
+func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
+	s, err := state.Open(d.engine, engine.Namespace{Store: spec.Name, Partition: p})
+	if err != nil || !spec.Logged {
+		return s, err
+	}
+	records := d.topic(task.Changelog(app, spec.Name)).partition(p)
+	pos, _ := s.Position()
+	r, err := state.NewRestorer(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range records[pos.Offset:] {
+		r.Apply(m.Key, m.Value, m.Time)
+	}
+	return s, r.Write(engine.Position{Offset: int64(len(records))})
+}
+
+func (d *Driver) resume(t *task.Task) error {
+	for _, src := range t.Sub().Sources {
+		topic := src.Topic.Resolve(app)
+		point := d.points[place{topic, t.Partition()}]
+		meta, err := offsetmeta.Decode(point.Metadata)
+		if err != nil {
+			return err
+		}
+		if err := t.Resume(topic, point.Offset, meta); err != nil {
+			return err
+		}
+		source, _ := t.Source(topic)
+		records := d.topic(topic).partition(t.Partition())
+		t.Enqueue(source, records[point.Offset:], int64(len(records)), int64(len(records)))
+	}
+	return nil
+}
