@@ -18,8 +18,8 @@ import (
 type Env struct {
 	App         string
 	Policies    Policies
-	MaxTaskIdle int64 // ms to wait for an empty input that is caught up; negative: wait for none
-	WallClock   int64 // ms
+	MaxTaskIdle int64   // ms to wait for an empty input that is caught up; negative: wait for none
+	WallClock   int64   // ms
 	MaxRecord   int     // bytes of an output record; 0: no limit
 	Counts      []int32 // partitions of each source topic; nil: every topic has the task's
 }

@@ -1,0 +1,278 @@
+// Package fetch reads the input partitions of a process: one consumer, whose
+// positions are the caller's, for all its tasks. It knows nothing of groups.
+//
+// A Feed is one partition from one position on. Its pointer is its identity: what
+// was fetched for a feed that has been removed never reaches a later feed of the
+// same partition.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A Feed is one partition that is read from From on.
+type Feed struct {
+	Topic     string
+	Partition int32
+	From      int64
+	Source    int          // the task's input
+	Out       chan<- Batch // where batches go, in offset order
+	Limit     int64        // bytes that may wait before the partition is paused
+
+	f      *Fetcher
+	queued atomic.Int64 // bytes handed over and not done
+	paused atomic.Bool
+}
+
+// A Batch is some records of a feed, transaction markers among them.
+type Batch struct {
+	Feed    *Feed
+	Records []*kgo.Record
+	End     int64 // of the partition, as the fetch saw it: the last stable offset
+	Bytes   int64
+}
+
+// Done says that n bytes of a feed's batches do not wait any more. It may be
+// called from any goroutine.
+func (fd *Feed) Done(n int64) {
+	if fd.queued.Add(-n) < fd.Limit/2 && fd.paused.Load() {
+		fd.f.poke()
+	}
+}
+
+// A PositionError is a partition that cannot be read from where it should be.
+type PositionError struct {
+	Topic     string
+	Partition int32
+	Err       error
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("%s[%d]: %v", e.Topic, e.Partition, e.Err)
+}
+
+func (e *PositionError) Unwrap() error { return e.Err }
+
+// A Fetcher owns the consumer. Add and Remove may be called from any goroutine
+// while Run runs.
+type Fetcher struct {
+	cl    *kgo.Client
+	feeds map[string]map[int32]*Feed // Run's own
+	done  chan struct{}
+
+	mu struct {
+		sync.Mutex
+		poked  bool
+		cancel context.CancelFunc // of the poll in progress
+		reqs   []request
+	}
+}
+
+type request struct {
+	feeds []*Feed
+	add   bool
+	done  chan struct{}
+}
+
+// MaxWait is how long a broker holds a fetch that finds nothing, and so how long
+// a new partition may wait behind an idle one.
+const MaxWait = 250 * time.Millisecond
+
+// New makes the consumer. maxBytes bounds what is fetched ahead from one broker.
+func New(opts []kgo.Opt, maxBytes int32) (*Fetcher, error) {
+	cl, err := kgo.NewClient(append(opts,
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // a position must pass transaction markers
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchMaxWait(MaxWait),
+		kgo.FetchMaxBytes(maxBytes),
+	)...)
+	if err != nil {
+		return nil, err
+	}
+	return &Fetcher{cl: cl, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
+}
+
+// Add begins to read feeds. It returns once that has begun, or ctx has ended.
+func (f *Fetcher) Add(ctx context.Context, feeds []*Feed) error {
+	for _, fd := range feeds {
+		fd.f = f
+	}
+	return f.request(ctx, request{feeds: feeds, add: true, done: make(chan struct{})})
+}
+
+// Remove stops to read feeds. Once it has returned, no batch of theirs is handed
+// over any more.
+func (f *Fetcher) Remove(ctx context.Context, feeds []*Feed) error {
+	if len(feeds) == 0 {
+		return nil
+	}
+	return f.request(ctx, request{feeds: feeds, done: make(chan struct{})})
+}
+
+func (f *Fetcher) request(ctx context.Context, r request) error {
+	f.mu.Lock()
+	f.mu.reqs = append(f.mu.reqs, r)
+	f.mu.Unlock()
+	f.poke()
+	select {
+	case <-r.done:
+		return nil
+	case <-f.done:
+		return context.Canceled
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// poke ends the poll in progress, or else the next one at once.
+func (f *Fetcher) poke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.poked = true
+	if f.mu.cancel != nil {
+		f.mu.cancel()
+	}
+}
+
+// Run reads until ctx ends, and closes the consumer. Polling, adding and removing
+// are all done here, one after the other: so a batch is never of an older
+// position than its feed.
+func (f *Fetcher) Run(ctx context.Context) error {
+	defer close(f.done)
+	defer f.cl.CloseAllowingRebalance()
+	for ctx.Err() == nil {
+		if err := f.dispatch(ctx, f.poll(ctx)); err != nil {
+			return err
+		}
+		for _, r := range f.requests() {
+			f.change(r)
+			close(r.done)
+		}
+		f.resume()
+	}
+	return nil
+}
+
+// maxPoll bounds a batch, so that partitions take turns.
+const maxPoll = 10_000
+
+func (f *Fetcher) poll(ctx context.Context) kgo.Fetches {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.mu.Lock()
+	f.mu.cancel = cancel
+	if f.mu.poked {
+		cancel()
+	}
+	f.mu.Unlock()
+	return f.cl.PollRecords(ctx, maxPoll)
+}
+
+func (f *Fetcher) requests() []request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	reqs := f.mu.reqs
+	f.mu.poked, f.mu.cancel, f.mu.reqs = false, nil, nil
+	return reqs
+}
+
+func (f *Fetcher) change(r request) {
+	at := map[string]map[int32]kgo.Offset{}
+	off := map[string][]int32{}
+	for _, fd := range r.feeds {
+		if f.feeds[fd.Topic] == nil {
+			f.feeds[fd.Topic] = map[int32]*Feed{}
+		}
+		if at[fd.Topic] == nil {
+			at[fd.Topic] = map[int32]kgo.Offset{}
+		}
+		at[fd.Topic][fd.Partition] = kgo.NewOffset().At(fd.From)
+		if have := f.feeds[fd.Topic][fd.Partition]; have != nil && (r.add || have == fd) {
+			off[fd.Topic] = append(off[fd.Topic], fd.Partition)
+			delete(f.feeds[fd.Topic], fd.Partition)
+		}
+		if r.add {
+			f.feeds[fd.Topic][fd.Partition] = fd
+		}
+	}
+	f.cl.ResumeFetchPartitions(off)
+	f.cl.RemoveConsumePartitions(off)
+	if r.add {
+		f.cl.AddConsumePartitions(at)
+	}
+}
+
+func (f *Fetcher) resume() {
+	on := map[string][]int32{}
+	for topic, feeds := range f.feeds {
+		for p, fd := range feeds {
+			if fd.paused.Load() && fd.queued.Load() < fd.Limit/2 {
+				fd.paused.Store(false)
+				on[topic] = append(on[topic], p)
+			}
+		}
+	}
+	if len(on) > 0 {
+		f.cl.ResumeFetchPartitions(on)
+	}
+}
+
+// dispatch hands records to their feeds, and pauses the feeds that have enough.
+func (f *Fetcher) dispatch(ctx context.Context, fetches kgo.Fetches) (err error) {
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		fd := f.feeds[p.Topic][p.Partition]
+		switch {
+		case err != nil:
+		case p.Err != nil:
+			err = classify(ctx, p)
+		case fd != nil && len(p.Records) > 0:
+			f.hand(ctx, fd, p.FetchPartition)
+		}
+	})
+	return err
+}
+
+func (f *Fetcher) hand(ctx context.Context, fd *Feed, p kgo.FetchPartition) {
+	b := Batch{Feed: fd, Records: p.Records, End: p.LastStableOffset}
+	for _, r := range p.Records {
+		b.Bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
+	}
+	if fd.queued.Add(b.Bytes) > fd.Limit && !fd.paused.Swap(true) {
+		f.cl.PauseFetchPartitions(map[string][]int32{fd.Topic: {fd.Partition}})
+	}
+	select {
+	case fd.Out <- b:
+	case <-ctx.Done():
+	}
+}
+
+// recordOverhead is about what a record costs in memory besides its bytes.
+const recordOverhead = 300
+
+// classify returns the error that ends Run, or nil for one that passes: the
+// client goes on by itself after those.
+func classify(ctx context.Context, p kgo.FetchTopicPartition) error {
+	switch err := p.Err; {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrClientClosed):
+		return nil // a poke, or the end
+	case p.Topic == "":
+		return nil
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return &PositionError{p.Topic, p.Partition, fmt.Errorf("the position to go on from is not in the topic any more: records were deleted before they were processed. Reset the application's offsets, or set them to where it should go on: %w", err)}
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return &PositionError{p.Topic, p.Partition, fmt.Errorf("grant READ on the topic: %w", err)}
+	case kerr.IsRetriable(err):
+		return nil
+	default:
+		return &PositionError{p.Topic, p.Partition, err}
+	}
+}

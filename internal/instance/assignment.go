@@ -1,0 +1,264 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/worker"
+)
+
+// A slot is a task from its assignment until it is revoked or lost.
+//
+//	         assigned                opened
+//	(none) ------------> restoring ----------> running
+//	            ^            ^                    |
+//	            |            +--------------------+  its transaction failed
+//	            +--- revoked or lost, from either
+type slot struct {
+	task   assign.Task
+	claim  member.Claim
+	sub    *layout.Sub
+	worker *worker.Worker
+
+	ctx    context.Context // ends when the slot is taken away
+	cancel context.CancelFunc
+	stores []*state.Store // between restores; only the opening goroutine touches them
+
+	// The rest is guarded by Instance.mu.
+	run      *worker.Run   // nil while restoring
+	opened   chan struct{} // closed when the opening in progress is over
+	gone     bool
+	failures int // in a row, the last of them at failed
+	failed   time.Time
+}
+
+// Assigned opens tasks. It does not wait until they are restored.
+func (in *Instance) Assigned(_ context.Context, tasks []assign.Task, departed []member.Fence) {
+	in.mu.Lock()
+	var slots []*slot
+	for _, t := range tasks {
+		if s := in.newSlot(t); s != nil {
+			slots = append(slots, s)
+		}
+	}
+	in.setCache(in.storesLocked())
+	in.mu.Unlock()
+	if len(slots) == 0 {
+		return
+	}
+	in.log.Info("assigned tasks", "tasks", tasks)
+	fenced := sync.OnceValue(func() error { return in.fence(in.ctx, departed) })
+	for _, s := range slots {
+		in.open(s, fenced, 0)
+	}
+}
+
+// newSlot makes the slot of a task; nil if there is one, or if it is too late. The
+// caller holds mu.
+func (in *Instance) newSlot(t assign.Task) *slot {
+	if in.mu.stopping || in.mu.slots[t] != nil {
+		return nil
+	}
+	claim, ok := in.member.Claim(t)
+	if !ok {
+		return nil // taken away again already
+	}
+	s := &slot{task: t, claim: claim, worker: in.leastBusy(), opened: make(chan struct{})}
+	for i := range in.layout.Subs {
+		if in.layout.Subs[i].ID == t.Sub {
+			s.sub = &in.layout.Subs[i]
+		}
+	}
+	s.ctx, s.cancel = context.WithCancel(in.ctx)
+	in.mu.slots[t] = s
+	return s
+}
+
+// leastBusy is the worker with the fewest stateful tasks, then the fewest tasks.
+// The caller holds mu.
+func (in *Instance) leastBusy() *worker.Worker {
+	load := map[*worker.Worker]int{}
+	for _, s := range in.mu.slots {
+		load[s.worker]++
+		if s.sub.Stateful() {
+			load[s.worker] += 1000
+		}
+	}
+	best := in.workers[0]
+	for _, w := range in.workers[1:] {
+		if load[w] < load[best] {
+			best = w
+		}
+	}
+	return best
+}
+
+func (in *Instance) storesLocked() (n int) {
+	for _, s := range in.mu.slots {
+		n += len(s.sub.Stores)
+	}
+	return n
+}
+
+// Revoked gives tasks up: when it returns, what they did is committed or will never
+// be, and nothing of them runs.
+func (in *Instance) Revoked(_ context.Context, tasks []assign.Task) {
+	in.log.Info("tasks revoked", "tasks", tasks)
+	in.take(tasks)
+}
+
+// Lost gives tasks up that are not ours any more: nothing of them can be committed,
+// because the member does not vouch for them now.
+func (in *Instance) Lost(_ context.Context, tasks []assign.Task) {
+	in.log.Warn("tasks lost: the group has gone on without this process", "tasks", tasks)
+	in.take(tasks)
+}
+
+// take ends slots: first nothing more is fetched for them, then the worker settles
+// its transaction and lets go of them.
+func (in *Instance) take(tasks []assign.Task) {
+	slots := in.remove(tasks)
+	for _, s := range slots {
+		s.cancel()
+	}
+	byWorker := map[*worker.Worker][]*worker.Run{}
+	for _, s := range slots {
+		run := in.awaitOpened(s)
+		if run == nil {
+			continue
+		}
+		_ = in.fetcher.Remove(in.ctx, present(run)) // fails only when everything ends
+		byWorker[s.worker] = append(byWorker[s.worker], run)
+	}
+	for w, runs := range byWorker {
+		if err := w.Release(in.ctx, runs...); err != nil && in.ctx.Err() == nil {
+			in.fail(err)
+		}
+	}
+}
+
+// remove takes the slots of tasks out, so that nobody opens them again.
+func (in *Instance) remove(tasks []assign.Task) (slots []*slot) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, t := range tasks {
+		if s := in.mu.slots[t]; s != nil {
+			s.gone = true
+			delete(in.mu.slots, t)
+			slots = append(slots, s)
+		}
+	}
+	return slots
+}
+
+// awaitOpened waits until the slot is not being opened, and returns its run.
+func (in *Instance) awaitOpened(s *slot) *worker.Run {
+	in.mu.Lock()
+	opened := s.opened
+	in.mu.Unlock()
+	<-opened
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return s.run
+}
+
+// open restores a task and gives it to its worker, in the background.
+func (in *Instance) open(s *slot, fenced func() error, wait time.Duration) {
+	opened := s.opened
+	in.wg.Go(func() {
+		defer close(opened)
+		err := in.opened(s, fenced, wait)
+		if err != nil && s.ctx.Err() == nil {
+			in.fail(fmt.Errorf("task %s: %w", s.task, err))
+		}
+	})
+}
+
+// opened does what open says. One task restores at a time in each of a few places.
+func (in *Instance) opened(s *slot, fenced func() error, wait time.Duration) error {
+	select {
+	case <-time.After(wait):
+	case <-s.ctx.Done():
+		return nil
+	}
+	var reader *changelog.Reader
+	select {
+	case reader = <-in.readers:
+		defer func() { in.readers <- reader }()
+	case <-s.ctx.Done():
+		return nil
+	}
+	if err := fenced(); err != nil {
+		return fmt.Errorf("before restoring: %w", err)
+	}
+	run, err := in.restore(s, reader)
+	if err != nil {
+		return err
+	}
+	if err := s.worker.Add(s.ctx, run); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	s.run = run
+	in.mu.Unlock()
+	return in.fetcher.Add(s.ctx, present(run))
+}
+
+// reopen restores tasks whose transaction came to nothing. Workers call it.
+func (in *Instance) reopen(runs []*worker.Run, _ error) {
+	for _, run := range runs {
+		s := run.Tag.(*slot)
+		in.mu.Lock()
+		again := !s.gone && !in.mu.stopping
+		if again {
+			s.run, s.opened = nil, make(chan struct{})
+			if s.failures++; time.Since(s.failed) > time.Minute {
+				s.failures = 1
+			}
+			s.failed = time.Now()
+		}
+		in.mu.Unlock()
+		if !again {
+			continue
+		}
+		in.open(s, func() error { return in.fetcher.Remove(s.ctx, present(run)) }, backoff(s.failures))
+	}
+}
+
+// backoff is how long to wait before a task is opened for the nth time in a row.
+func backoff(n int) time.Duration {
+	return min(50*time.Millisecond<<min(n, 7), 5*time.Second)
+}
+
+// Identity is as whom the group knows this process while it owns the claimed tasks.
+func (in *Instance) Identity(claims ...member.Claim) (member.Identity, error) {
+	return in.member.Identity(claims...)
+}
+
+// Await is Identity after the broker has refused one.
+func (in *Instance) Await(ctx context.Context, refused member.Identity, claims ...member.Claim) (member.Identity, error) {
+	return in.member.Await(ctx, refused, claims...)
+}
+
+// Failed ends the process: it cannot be in its group.
+func (in *Instance) Failed(err error) { in.fail(err) }
+
+// running are the runs of the tasks that are not restoring.
+func (in *Instance) running() map[assign.Task]*worker.Run {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	runs := map[assign.Task]*worker.Run{}
+	for t, s := range in.mu.slots {
+		if s.run != nil {
+			runs[t] = s.run
+		}
+	}
+	return runs
+}

@@ -1,0 +1,360 @@
+// Package instance runs one process of an application: it joins the group, opens
+// the tasks it is assigned, gives them to its workers, and takes them away again.
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/identity"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/internal/worker"
+)
+
+// Config is what an instance needs. Every field is set.
+type Config struct {
+	App           string
+	Plan          *task.Plan
+	Brokers       []string
+	ClientOptions []kgo.Opt
+
+	StateDir      string
+	OpenEngine    func(dir string) (engine.Engine, error) // nil: in memory
+	FlushInterval time.Duration
+	FlushBytes    int64
+
+	InstanceID       string // empty: as kept in StateDir
+	Rack             string
+	SessionTimeout   time.Duration
+	RebalanceTimeout time.Duration
+	StayOnStop       bool
+
+	ReplicationFactor int16
+	CreateTopics      bool
+	TopicConfigs      map[string]map[string]string
+
+	Policies           task.Policies
+	ExactlyOnce        bool
+	CommitInterval     time.Duration
+	MaxTaskIdle        time.Duration
+	Workers            int
+	MemoryBudget       int64
+	MaxRecord          int
+	TransactionTimeout time.Duration
+	ShutdownTimeout    time.Duration
+
+	Log       *slog.Logger
+	Failpoint failpoint.Hook
+}
+
+// An Instance is one running process of an application.
+type Instance struct {
+	cfg Config
+	log *slog.Logger
+
+	identity *identity.Identity
+	engine   engine.Engine
+	admin    *kgo.Client
+	group    *kafka.Group
+	layout   *layout.Layout
+	topics   map[string]kafka.Topic // that exist, by name
+	fetcher  *fetch.Fetcher
+	member   *member.Member
+	workers  []*worker.Worker
+	cache    atomic.Int64           // bytes that one store may keep
+	readers  chan *changelog.Reader // one for each task that restores at a time
+	clients  []*kgo.Client          // theirs
+
+	ctx    context.Context // of everything that runs; its cause is why it ended
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		slots    map[assign.Task]*slot
+		stopping bool
+	}
+}
+
+// New returns an instance. It does nothing yet.
+func New(cfg Config) *Instance {
+	in := &Instance{cfg: cfg, log: cfg.Log}
+	in.mu.slots = map[assign.Task]*slot{}
+	return in
+}
+
+// errStopped is the cause of a clean end.
+var errStopped = errors.New("stopped")
+
+// Run runs until ctx ends, which is a clean stop, or until something fails. When
+// it returns everything is closed.
+func (in *Instance) Run(ctx context.Context) (err error) {
+	in.ctx, in.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer in.cancel(errStopped)
+	defer func() { err = errors.Join(err, in.close()) }()
+	start, stop := context.WithCancelCause(in.ctx)
+	defer context.AfterFunc(ctx, func() { stop(errStopped) })()
+	if err := in.start(start); err != nil {
+		if errors.Is(context.Cause(start), errStopped) {
+			return nil // asked to stop before it had begun
+		}
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-in.ctx.Done():
+	}
+	in.stop()
+	if cause := context.Cause(in.ctx); cause != nil && !errors.Is(cause, errStopped) {
+		return cause
+	}
+	return nil
+}
+
+// fail stops the instance because of err.
+func (in *Instance) fail(err error) { in.cancel(err) }
+
+// start brings everything up, in the order that fencing needs: nothing is read
+// before no predecessor of this process can write any more.
+func (in *Instance) start(ctx context.Context) (err error) {
+	if in.identity, err = identity.Open(in.cfg.StateDir, in.cfg.InstanceID, in.cfg.Workers); err != nil {
+		return err
+	}
+	in.log = in.log.With("instance", in.identity.InstanceID)
+	if in.admin, err = kgo.NewClient(in.clientOptions("admin")...); err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	if err := in.reach(ctx); err != nil {
+		return err
+	}
+	if err := in.prepareTopics(ctx); err != nil {
+		return err
+	}
+	if err := in.fenceSelf(ctx); err != nil {
+		return err
+	}
+	if err := in.openEngine(); err != nil {
+		return err
+	}
+	if err := in.openReaders(); err != nil {
+		return err
+	}
+	return in.launch(ctx)
+}
+
+// clientOptions are those of every client; a role tells them apart in a broker's
+// log.
+func (in *Instance) clientOptions(role string) []kgo.Opt {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(in.cfg.Brokers...),
+		kgo.ClientID(in.cfg.App + "-" + in.identity.InstanceID + "-" + role),
+		kgo.SoftwareNameAndVersion("leat", "v0"),
+		kgo.WithLogger(clientLog{in.log.With("client", role)}),
+	}
+	if in.cfg.Rack != "" {
+		opts = append(opts, kgo.Rack(in.cfg.Rack))
+	}
+	return append(opts, in.cfg.ClientOptions...)
+}
+
+// reach makes sure that there is a broker, and one that can do what is needed.
+func (in *Instance) reach(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if err := in.admin.Ping(ctx); err != nil {
+		return fmt.Errorf("no broker answers at %v: %w: check the addresses, and TLS and SASL if the listener wants them", in.cfg.Brokers, err)
+	}
+	if !in.cfg.ExactlyOnce {
+		return nil
+	}
+	return kafka.CheckBroker(ctx, in.admin)
+}
+
+// fenceSelf ends what this process left open when it was last killed.
+func (in *Instance) fenceSelf(ctx context.Context) error {
+	if !in.cfg.ExactlyOnce {
+		return nil
+	}
+	return in.fence(ctx, []member.Fence{{Instance: in.identity.InstanceID, Workers: in.identity.Workers}})
+}
+
+// fence ends the open transactions of instances, so that none of them can commit
+// any more.
+func (in *Instance) fence(ctx context.Context, fences []member.Fence) error {
+	var ids []string
+	for _, f := range fences {
+		for w := range f.Workers {
+			ids = append(ids, identity.TransactionalID(in.cfg.App, f.Instance, w))
+		}
+	}
+	return kafka.Fence(ctx, in.clientOptions("fence"), ids, in.cfg.TransactionTimeout)
+}
+
+func (in *Instance) openEngine() (err error) {
+	if in.cfg.OpenEngine == nil {
+		in.engine = memory.New()
+		return nil
+	}
+	if in.engine, err = in.cfg.OpenEngine(in.cfg.StateDir + "/engine"); err != nil {
+		return err
+	}
+	return nil
+}
+
+// restores is how many tasks restore at a time.
+const restores = 4
+
+// openReaders makes the readers of changelogs, each with a client of its own: a
+// broker answers the fetches of one client one after the other.
+func (in *Instance) openReaders() error {
+	in.readers = make(chan *changelog.Reader, restores)
+	for i := range restores {
+		cl, err := kgo.NewClient(in.clientOptions(fmt.Sprint("restore-", i))...)
+		if err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		in.clients = append(in.clients, cl)
+		in.readers <- changelog.NewReader(cl, changelog.Config{
+			RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
+			Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
+		})
+	}
+	return nil
+}
+
+// launch starts the workers and the fetcher, and joins the group.
+func (in *Instance) launch(ctx context.Context) (err error) {
+	budget := in.cfg.MemoryBudget / 4
+	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), int32(min(max(budget, 1<<20), 50<<20))); err != nil {
+		return err
+	}
+	in.run("fetcher", in.fetcher.Run)
+	in.setCache(1)
+	for i := range in.cfg.Workers {
+		w := worker.New(in.workerConfig(i))
+		in.workers = append(in.workers, w)
+		in.run(fmt.Sprint("worker ", i), w.Run)
+	}
+	in.run("purge", in.purge)
+	in.mu.Lock() // the handler is called at once, and needs the member
+	defer in.mu.Unlock()
+	in.member, err = member.New(member.Config{
+		Options:          in.clientOptions("member"),
+		Group:            in.cfg.App,
+		Instance:         in.identity.InstanceID,
+		Static:           true,
+		Workers:          in.identity.Workers,
+		Fingerprint:      in.cfg.Plan.Fingerprint,
+		Subs:             in.memberSubs(),
+		SessionTimeout:   in.cfg.SessionTimeout,
+		RebalanceTimeout: in.cfg.RebalanceTimeout,
+	}, in)
+	return err
+}
+
+func (in *Instance) memberSubs() (subs []member.Sub) {
+	for _, s := range in.layout.Subs {
+		subs = append(subs, member.Sub{ID: s.ID, Topics: s.Topics, Stateful: s.Stateful()})
+	}
+	return subs
+}
+
+func (in *Instance) workerConfig(i int) worker.Config {
+	c := worker.Config{
+		Options:            in.clientOptions(fmt.Sprint("producer-", i)),
+		Group:              in.group,
+		Admin:              in.admin,
+		Owner:              in,
+		TransactionTimeout: in.cfg.TransactionTimeout,
+		CommitInterval:     in.cfg.CommitInterval,
+		Linger:             5 * time.Millisecond,
+		FlushInterval:      in.cfg.FlushInterval,
+		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
+		MaxRecord:          in.cfg.MaxRecord,
+		Engine:             in.engine,
+		CacheBytes:         &in.cache,
+		Log:                in.log,
+		Failpoint:          in.cfg.Failpoint,
+		Reopen:             in.reopen,
+	}
+	if in.cfg.ExactlyOnce {
+		c.TransactionalID = in.identity.TransactionalID(in.cfg.App, i)
+	}
+	return c
+}
+
+// run starts one of the instance's goroutines. Its error ends the instance.
+func (in *Instance) run(name string, fn func(context.Context) error) {
+	in.wg.Go(func() {
+		if err := fn(in.ctx); err != nil && in.ctx.Err() == nil {
+			in.log.Error("stopped by an error", "in", name, "err", err)
+			in.fail(err)
+		}
+	})
+}
+
+// setCache shares the memory budget's part for state among the open stores.
+func (in *Instance) setCache(stores int) {
+	in.cache.Store(in.cfg.MemoryBudget / 2 / int64(max(stores, 1)))
+}
+
+// stop ends the instance cleanly as far as it still can: what is processed is
+// committed, local state is written, and the group is told.
+func (in *Instance) stop() {
+	in.mu.Lock()
+	in.mu.stopping = true
+	in.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), in.cfg.ShutdownTimeout)
+	defer cancel()
+	failed := in.ctx.Err() != nil
+	if !failed {
+		for _, w := range in.workers {
+			if err := w.Stop(ctx); err != nil {
+				in.log.Warn("worker could not stop cleanly: what it had not committed will be done again", "err", err)
+			}
+		}
+	}
+	if !in.cfg.StayOnStop && in.member != nil {
+		if err := in.member.Leave(ctx); err != nil {
+			in.log.Warn("could not leave the group: its tasks move when the session times out", "err", err)
+		}
+	}
+}
+
+// close releases everything, whatever of it there is.
+func (in *Instance) close() (err error) {
+	in.cancel(errStopped)
+	if in.member != nil {
+		in.member.Close()
+	}
+	in.wg.Wait()
+	for _, cl := range in.clients {
+		cl.Close()
+	}
+	if in.admin != nil {
+		in.admin.Close()
+	}
+	if in.engine != nil {
+		err = in.engine.Close()
+	}
+	if in.identity != nil {
+		err = errors.Join(err, in.identity.Close())
+	}
+	return err
+}

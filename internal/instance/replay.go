@@ -1,0 +1,187 @@
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
+)
+
+// A replay is the restoring of one store from its changelog.
+type replay struct {
+	in         *Instance
+	slot       *slot
+	store      *state.Store
+	changelog  kafka.TopicPartition
+	begin, end int64 // of the changelog
+	hasOffsets bool  // the task's inputs have committed offsets
+
+	restorer *state.Restorer
+	from     int64
+	pos      engine.Position
+	records  int
+	began    time.Time
+}
+
+// replay brings the stores of a task up to the ends of their changelogs.
+func (in *Instance) replay(s *slot, reader *changelog.Reader, hasOffsets bool) error {
+	replays, err := in.replays(s, hasOffsets)
+	if err != nil || len(replays) == 0 {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		err := in.replayOnce(s, reader, replays)
+		tp, lost := lostGround(err)
+		if !lost || attempt > 3 {
+			return err
+		}
+		in.log.Info("local state is not used", "changelog", tp, "why", err)
+		if err := replays[tp].startOver(); err != nil {
+			return err
+		}
+	}
+}
+
+// replays finds out what to replay.
+func (in *Instance) replays(s *slot, hasOffsets bool) (map[kafka.TopicPartition]*replay, error) {
+	replays := map[kafka.TopicPartition]*replay{}
+	var tps []kafka.TopicPartition
+	for i, spec := range s.sub.Stores {
+		if !spec.Logged {
+			continue
+		}
+		tp := kafka.TopicPartition{Topic: task.Changelog(in.cfg.App, spec.Name), Partition: s.task.Partition}
+		tps = append(tps, tp)
+		replays[tp] = &replay{in: in, slot: s, store: s.stores[i], changelog: tp, hasOffsets: hasOffsets}
+	}
+	if len(tps) == 0 {
+		return nil, nil
+	}
+	ends, err := changelog.End(s.ctx, in.admin, tps) // read_uncommitted: what is open counts
+	if err != nil {
+		return nil, fmt.Errorf("changelog ends: %w", err)
+	}
+	begins, err := kafka.ListOffsets(s.ctx, in.admin, kafka.Earliest, tps)
+	if err != nil {
+		return nil, fmt.Errorf("changelog starts: %w", err)
+	}
+	for tp, r := range replays {
+		r.begin, r.end = begins[tp], ends[tp]
+	}
+	return replays, nil
+}
+
+func (in *Instance) replayOnce(s *slot, reader *changelog.Reader, replays map[kafka.TopicPartition]*replay) error {
+	var targets []changelog.Target
+	for tp, r := range replays {
+		if err := r.start(); err != nil {
+			return err
+		}
+		targets = append(targets, changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.end})
+	}
+	err := reader.Run(s.ctx, targets, func(b changelog.Batch) error { return replays[b.TopicPartition].apply(b) })
+	if err != nil {
+		return err
+	}
+	for _, r := range replays {
+		in.log.Info("restored store", "store", r.store.Namespace().Store, "partition", r.changelog.Partition,
+			"from", r.from, "to", r.pos.Offset, "records", r.records, "took", time.Since(r.began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// lostGround reports whether the changelog does not hold what a replay was to go on
+// from: then it starts over.
+func lostGround(err error) (tp kafka.TopicPartition, ok bool) {
+	if e, ok := errors.AsType[*changelog.OutOfRangeError](err); ok {
+		return e.TopicPartition, true
+	}
+	if e, ok := errors.AsType[*changelog.TruncatedError](err); ok {
+		return e.TopicPartition, true
+	}
+	return tp, false
+}
+
+// start decides where to replay from, and throws away local state that cannot be
+// trusted.
+func (r *replay) start() (err error) {
+	r.began, r.records = time.Now(), 0
+	id := r.in.topics[r.changelog.Topic].ID
+	if why := r.distrust(id); why != "" {
+		r.in.log.Info("local state is not used", "changelog", r.changelog, "why", why)
+		if err := r.store.Wipe(); err != nil {
+			return err
+		}
+	}
+	r.from = r.begin
+	if p, ok := r.store.Position(); ok {
+		r.from = p.Offset
+	}
+	r.pos = engine.Position{Topic: id, Offset: r.from}
+	r.restorer, err = state.NewRestorer(r.store)
+	return err
+}
+
+// startOver throws local state away and asks anew where the changelog begins.
+func (r *replay) startOver() error {
+	begins, err := kafka.ListOffsets(r.slot.ctx, r.in.admin, kafka.Earliest, []kafka.TopicPartition{r.changelog})
+	if err != nil {
+		return err
+	}
+	r.begin = begins[r.changelog]
+	r.end = max(r.end, r.begin)
+	return r.store.Wipe()
+}
+
+// maxAge is how long local state may have been without its changelog before
+// compaction may have dropped tombstones that it has not seen: Kafka's default for
+// delete.retention.ms, less some for clocks that differ.
+const maxAge = 23 * time.Hour
+
+// distrust returns why local state is not to be used; "" if it is.
+func (r *replay) distrust(id [16]byte) string {
+	p, ok := r.store.Position()
+	age := time.Since(time.UnixMilli(p.Time))
+	switch {
+	case !ok:
+		return ""
+	case !r.hasOffsets:
+		return "the group has no committed offsets"
+	case p.Topic != id:
+		return "the changelog topic was created anew"
+	case p.Offset > r.end:
+		return fmt.Sprintf("it is at %d, beyond the changelog's end, %d", p.Offset, r.end)
+	case p.Offset < r.begin:
+		return fmt.Sprintf("it is at %d, below the changelog's start, %d", p.Offset, r.begin)
+	case age > maxAge && p.Offset < r.end:
+		return fmt.Sprintf("it is %v old: the changelog may have dropped deletions since", age.Round(time.Minute))
+	}
+	return ""
+}
+
+// apply takes what is new in the changelog into the store.
+func (r *replay) apply(b changelog.Batch) error {
+	if !r.hasOffsets && len(b.Records) > 0 {
+		return r.lostOffsets()
+	}
+	for _, rec := range b.Records {
+		r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli())
+	}
+	r.records += len(b.Records)
+	r.pos.Offset, r.pos.Time = b.Next, time.Now().UnixMilli()
+	return r.restorer.Write(r.pos)
+}
+
+// lostOffsets is the error of a task that has state but no offsets: to begin at
+// either end of its inputs would count records twice, or lose them.
+func (r *replay) lostOffsets() error {
+	app := r.in.cfg.App
+	return fmt.Errorf("group %q has no committed offsets for partition %d of %v, but %s holds state: the offsets have expired or were deleted. "+
+		"Either set the group's offsets to where the state was true, or delete the internal topics of %q and start from nothing",
+		app, r.changelog.Partition, r.slot.sub.Topics, r.changelog, app)
+}

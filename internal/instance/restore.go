@@ -1,0 +1,155 @@
+package instance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/offsetmeta"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/internal/worker"
+)
+
+// restore makes the run of a slot: its stores up to the end of their changelogs,
+// its inputs where the group committed them. Whoever had the task before has been
+// fenced. The order is what makes it exact: committed offsets first, once no
+// transaction on them is open, then the changelogs' ends, whatever is committed of
+// them; for the markers of one transaction do not appear everywhere at once
+// (KAFKA-10167).
+func (in *Instance) restore(s *slot, reader *changelog.Reader) (*worker.Run, error) {
+	inputs := in.inputs(s)
+	committed, err := in.group.FetchStable(s.ctx, in.admin, inputs)
+	if err != nil {
+		return nil, fmt.Errorf("committed offsets: %w", err)
+	}
+	starts, err := in.startPoints(s, inputs, committed)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.openStores(s); err != nil {
+		return nil, err
+	}
+	if err := in.replay(s, reader, len(committed) > 0); err != nil {
+		return nil, err
+	}
+	return in.makeRun(s, inputs, starts)
+}
+
+// inputs are the partitions that a task reads, by source; the zero value where the
+// topic has none for it.
+func (in *Instance) inputs(s *slot) (tps []kafka.TopicPartition) {
+	for i, topic := range s.sub.Topics {
+		if s.task.Partition < s.sub.Counts[i] {
+			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: s.task.Partition})
+		}
+	}
+	return tps
+}
+
+// A start is where an input goes on from.
+type start struct {
+	offset int64
+	end    int64 // of the partition: the last stable offset
+	meta   offsetmeta.Metadata
+}
+
+// startPoints are where the inputs go on from: as committed, else as their source
+// says. A committed offset that the topic does not hold any more is an error: what
+// was there is lost, and only the operator can say that this is well.
+func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committed map[kafka.TopicPartition]kafka.Committed) (map[kafka.TopicPartition]start, error) {
+	first, err := kafka.ListOffsets(s.ctx, in.admin, kafka.Earliest, inputs)
+	if err != nil {
+		return nil, fmt.Errorf("log starts: %w", err)
+	}
+	end, err := kafka.ListOffsets(s.ctx, in.admin, kafka.LastStable, inputs)
+	if err != nil {
+		return nil, fmt.Errorf("log ends: %w", err)
+	}
+	starts := map[kafka.TopicPartition]start{}
+	for i, topic := range s.sub.Topics {
+		tp := kafka.TopicPartition{Topic: topic, Partition: s.task.Partition}
+		if s.task.Partition >= s.sub.Counts[i] {
+			continue
+		}
+		st := start{offset: first[tp], end: end[tp], meta: offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}}
+		if c, ok := committed[tp]; ok {
+			if st.offset = c.Offset; st.offset < first[tp] {
+				return nil, fmt.Errorf("%s[%d]: the committed offset %d is below the start of the log, %d: records were deleted before they were processed; raise the topic's retention, and set the group's offsets to where it should go on", tp.Topic, tp.Partition, st.offset, first[tp])
+			}
+			if st.meta, err = offsetmeta.Decode(c.Metadata); err != nil {
+				in.log.Warn("the times committed with an offset cannot be read; they start anew", "topic", tp.Topic, "partition", tp.Partition, "err", err)
+				st.meta = offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}
+			}
+		} else if s.sub.Sources[i].Start == task.Latest {
+			st.offset = end[tp]
+		}
+		starts[tp] = st
+	}
+	return starts, nil
+}
+
+// openStores opens the task's stores; those of a task whose transaction failed are
+// open already, as they were at the last commit.
+func (in *Instance) openStores(s *slot) error {
+	if s.stores != nil {
+		return nil
+	}
+	for _, spec := range s.sub.Stores {
+		st, err := state.Open(in.engine, engine.Namespace{Store: spec.Name, Partition: s.task.Partition})
+		if err != nil {
+			return err
+		}
+		s.stores = append(s.stores, st)
+	}
+	return nil
+}
+
+// makeRun makes the task over its restored stores.
+func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[kafka.TopicPartition]start) (*worker.Run, error) {
+	next := 0
+	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
+		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: in.cfg.MaxTaskIdle.Milliseconds(),
+		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
+	}, func(task.Store) (*state.Store, error) {
+		next++
+		return s.stores[next-1], nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	run := &worker.Run{Task: t, Claim: s.claim, Tag: s, Feeds: make([]*fetch.Feed, len(s.sub.Topics))}
+	limit := in.cfg.MemoryBudget / 4 / int64(in.partitionsHeld())
+	for _, tp := range inputs {
+		st := starts[tp]
+		if err := t.Resume(tp.Topic, st.offset, st.meta); err != nil {
+			return nil, err
+		}
+		i, _ := t.Source(tp.Topic)
+		t.SetEnd(i, st.end)
+		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, Source: i, Out: s.worker.Batches, Limit: max(limit, 1<<20)}
+	}
+	return run, nil
+}
+
+func (in *Instance) partitionsHeld() (n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, s := range in.mu.slots {
+		n += len(s.sub.Topics)
+	}
+	return max(n, 1)
+}
+
+// present are the feeds that a run has.
+func present(run *worker.Run) (feeds []*fetch.Feed) {
+	for _, fd := range run.Feeds {
+		if fd != nil {
+			feeds = append(feeds, fd)
+		}
+	}
+	return feeds
+}

@@ -1,0 +1,41 @@
+package instance
+
+import (
+	"slices"
+
+	"github.com/leatstream/leat/internal/assign"
+)
+
+// A Status is what an instance has to say of itself.
+type Status struct {
+	Joined    bool // is in the group
+	Restoring []assign.Task
+	Running   []assign.Task
+	Records   int64 // processed since the start
+	Commits   int64
+}
+
+// Status may be called at any time, from any goroutine.
+func (in *Instance) Status() (st Status) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.member != nil {
+		_, err := in.member.Identity()
+		st.Joined = err == nil
+	}
+	for t, s := range in.mu.slots {
+		if s.run == nil {
+			st.Restoring = append(st.Restoring, t)
+		} else {
+			st.Running = append(st.Running, t)
+		}
+	}
+	slices.SortFunc(st.Restoring, assign.Task.Compare)
+	slices.SortFunc(st.Running, assign.Task.Compare)
+	for _, w := range in.workers {
+		records, commits := w.Processed()
+		st.Records += records
+		st.Commits += commits
+	}
+	return st
+}

@@ -1,0 +1,149 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/task"
+)
+
+// prepareTopics lays the plan over the topics that exist, and creates the internal
+// ones that are missing.
+func (in *Instance) prepareTopics(ctx context.Context) (err error) {
+	if in.topics, err = kafka.Describe(ctx, in.admin, in.topicNames()); err != nil {
+		return fmt.Errorf("topics: %w", err)
+	}
+	counts := map[string]int32{}
+	for name, t := range in.topics {
+		if t.Exists {
+			counts[name] = t.Partitions
+		}
+	}
+	if in.layout, err = layout.Resolve(in.cfg.Plan, in.cfg.App, counts); err != nil {
+		return err
+	}
+	missing, err := in.missing()
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		if err := kafka.Create(ctx, in.admin, missing); err != nil {
+			return fmt.Errorf("internal topics: %w", err)
+		}
+		for _, t := range missing {
+			in.log.Info("created internal topic", "topic", t.Name, "partitions", t.Partitions)
+		}
+		if in.topics, err = kafka.Describe(ctx, in.admin, in.topicNames()); err != nil {
+			return err
+		}
+	}
+	ids := map[string][16]byte{}
+	for name, t := range in.topics {
+		ids[name] = t.ID
+	}
+	in.group = &kafka.Group{Name: in.cfg.App, IDs: ids}
+	return nil
+}
+
+// topicNames are all topics that the plan names.
+func (in *Instance) topicNames() (names []string) {
+	for _, sub := range in.cfg.Plan.Subs {
+		for _, s := range sub.Sources {
+			names = append(names, s.Topic.Resolve(in.cfg.App))
+		}
+		for _, s := range sub.Sinks {
+			if !s.Dynamic {
+				names = append(names, s.Topic.Resolve(in.cfg.App))
+			}
+		}
+		for _, s := range sub.Stores {
+			if s.Logged {
+				names = append(names, task.Changelog(in.cfg.App, s.Name))
+			}
+		}
+	}
+	if dead := in.cfg.Policies.DeadLetterTopic; dead != "" {
+		names = append(names, dead)
+	}
+	return names
+}
+
+// missing lists the internal topics to create. Topics that are the author's to
+// create, and topics that exist with another partition count, are errors.
+func (in *Instance) missing() (specs []kafka.TopicSpec, err error) {
+	var errs []error
+	internal := map[string]layout.Topic{}
+	for _, t := range in.layout.Internal {
+		internal[t.Name] = t
+		have := in.topics[t.Name]
+		switch {
+		case have.Exists && have.Partitions != t.Partitions:
+			errs = append(errs, fmt.Errorf("%s topic %q has %d partitions and needs %d: the source topic's count has changed, or another topology has used this application name; reset the application and delete the topic", t.Kind, t.Name, have.Partitions, t.Partitions))
+		case !have.Exists && !in.cfg.CreateTopics:
+			errs = append(errs, fmt.Errorf("%s topic %q does not exist and is not to be created: create it with %d partitions", t.Kind, t.Name, t.Partitions))
+		case !have.Exists:
+			specs = append(specs, in.spec(t))
+		}
+	}
+	for name, t := range in.topics {
+		if _, ours := internal[name]; !ours && !t.Exists {
+			errs = append(errs, fmt.Errorf("topic %q does not exist: create it, or correct the name", name))
+		}
+	}
+	return specs, errors.Join(errs...)
+}
+
+func (in *Instance) spec(t layout.Topic) kafka.TopicSpec {
+	configs := kafka.RepartitionConfig()
+	if t.Kind == layout.Changelog {
+		configs = kafka.ChangelogConfig()
+	}
+	maps.Copy(configs, t.Configs)
+	maps.Copy(configs, in.cfg.TopicConfigs[t.Name])
+	return kafka.TopicSpec{Name: t.Name, Partitions: t.Partitions, ReplicationFactor: in.cfg.ReplicationFactor, Configs: configs}
+}
+
+// purgeInterval is how often what has been processed is deleted from repartition
+// topics (repartition.purge.interval.ms in Kafka Streams).
+const purgeInterval = 30 * time.Second
+
+// purge deletes from the repartition topics what this process has committed.
+func (in *Instance) purge(ctx context.Context) error {
+	tick := time.NewTicker(purgeInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if upTo := in.purgeable(); len(upTo) > 0 {
+			if err := kafka.Purge(ctx, in.admin, upTo); err != nil && ctx.Err() == nil {
+				in.log.Warn("repartition topics could not be purged; they grow until that succeeds", "err", err)
+			}
+		}
+	}
+}
+
+// purgeable are the repartition partitions of this process's tasks and where they
+// have been committed to.
+func (in *Instance) purgeable() map[kafka.TopicPartition]int64 {
+	internal := map[string]bool{}
+	for _, t := range in.layout.Internal {
+		internal[t.Name] = t.Kind == layout.Repartition
+	}
+	upTo := map[kafka.TopicPartition]int64{}
+	for id, run := range in.running() {
+		for _, p := range run.Committed() {
+			if internal[p.Topic] && p.Offset > 0 {
+				upTo[kafka.TopicPartition{Topic: p.Topic, Partition: id.Partition}] = p.Offset
+			}
+		}
+	}
+	return upTo
+}

@@ -1,0 +1,220 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/member"
+)
+
+// commit ends the unit of work of every touched task: all of it takes effect, or
+// none. An error is one that the process cannot go on after; any other failure has
+// been answered: the tasks are rolled back and given to Reopen.
+func (w *Worker) commit(ctx context.Context) error {
+	if len(w.touched) == 0 {
+		return nil
+	}
+	w.hurry = false
+	for _, r := range w.touched {
+		err := r.Task.Flush()
+		if err == nil {
+			err = w.drain(ctx, r)
+		}
+		if err != nil {
+			w.abandon()
+			return err
+		}
+	}
+	if err := w.settle(ctx); err != nil {
+		return w.recover(ctx, err)
+	}
+	for _, r := range w.touched {
+		w.committed(r)
+	}
+	clear(w.touched)
+	w.touched = w.touched[:0]
+	w.p.next()
+	w.ended = time.Now()
+	w.commits.Add(1)
+	return w.maintain()
+}
+
+// settle makes Kafka agree to the unit of work.
+func (w *Worker) settle(ctx context.Context) error {
+	if err := w.p.flush(ctx); err != nil {
+		return &failure{"produce", kafka.OnProduce(err), err}
+	}
+	if err := w.cfg.Failpoint.Hit(failpoint.Flushed); err != nil {
+		return err
+	}
+	offsets, claims := w.offsets()
+	if w.p.sent == 0 || w.cfg.TransactionalID == "" {
+		if len(offsets) == 0 {
+			return nil
+		}
+		return w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
+			return w.cfg.Group.Commit(ctx, w.cfg.Admin, id, offsets)
+		})
+	}
+	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
+		return w.cfg.Group.CommitTxn(ctx, w.p.cl, id, offsets)
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.cfg.Failpoint.Hit(failpoint.Offsets); err != nil {
+		return err
+	}
+	return w.end(ctx)
+}
+
+// end commits the transaction. After any error it is not known whether it was.
+func (w *Worker) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.TransactionTimeout)
+	defer cancel()
+	err := w.p.cl.EndTransaction(ctx, kgo.TryCommit)
+	if crash := w.p.crash.Load(); crash != nil {
+		return *crash
+	}
+	if err != nil {
+		return &failure{"end of transaction, " + kafka.OnEnd(err).String(), kafka.ProducerDead, err}
+	}
+	return w.cfg.Failpoint.Hit(failpoint.Ended)
+}
+
+// offsets are where the touched tasks stand. A transaction names every input of
+// every task in it, so that the broker always checks the member's generation; a
+// commit of offsets alone names only tasks that moved.
+func (w *Worker) offsets() (offsets map[kafka.TopicPartition]kafka.Committed, claims []member.Claim) {
+	offsets = make(map[kafka.TopicPartition]kafka.Committed)
+	for _, r := range w.touched {
+		points := r.Task.Points()
+		if w.p.sent == 0 && slices.Equal(points, r.Committed()) {
+			continue
+		}
+		claims = append(claims, r.Claim)
+		for _, p := range points {
+			offsets[kafka.TopicPartition{Topic: p.Topic, Partition: r.Task.Partition()}] = kafka.Committed{Offset: p.Offset, LeaderEpoch: p.Epoch, Metadata: p.Metadata}
+		}
+	}
+	return offsets, claims
+}
+
+// vouch calls commit as the member that owns the claimed tasks, and again if the
+// group has a new generation in which they are owned still: ownership is what
+// counts, and only the member knows it.
+func (w *Worker) vouch(ctx context.Context, claims []member.Claim, commit func(context.Context, kafka.Identity) error) error {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.TransactionTimeout)
+	defer cancel()
+	id, err := w.cfg.Owner.Identity(claims...)
+	for {
+		if err != nil {
+			return &failure{"ownership", kafka.Lost, err}
+		}
+		err = commit(ctx, kafka.Identity(id))
+		switch action := kafka.OnCommit(err); action {
+		case kafka.Proceed:
+			return nil
+		case kafka.WaitForAssignment:
+			id, err = w.cfg.Owner.Await(ctx, id, claims...)
+		default:
+			return &failure{"offset commit", action, err}
+		}
+	}
+}
+
+// committed makes what r did committed state, at the changelog positions that the
+// broker has given its changes.
+func (w *Worker) committed(r *Run) {
+	now := time.Now().UnixMilli()
+	r.touched = false
+	points := r.Task.Points()
+	r.points.Store(&points)
+	r.Task.Commit()
+	behind := int64(0)
+	for i, s := range r.Task.Stores() {
+		if rec := r.last[i]; rec != nil {
+			pos, _ := s.State.Position()
+			s.State.SetPosition(engine.Position{Topic: pos.Topic, Offset: rec.Offset + 1, Time: now})
+			r.last[i] = nil
+		}
+		b, _ := s.State.Behind()
+		behind += b
+	}
+	w.behind += behind - r.behind
+	r.behind = behind
+}
+
+// A failure is a unit of work that came to nothing, or of which that cannot be
+// known.
+type failure struct {
+	step   string
+	action kafka.Action
+	err    error
+}
+
+func (f *failure) Error() string { return fmt.Sprintf("%s: %v (%s)", f.step, f.err, f.action) }
+
+func (f *failure) Unwrap() error { return f.err }
+
+// recover answers a failed unit of work. There is one way, whatever is known of
+// the outcome: the producer is closed; a new one of the same transactional id makes
+// the broker end the old transaction, one way or the other; the touched tasks are
+// rolled back, and will be restored from the changelog and go on from the
+// committed offsets.
+func (w *Worker) recover(ctx context.Context, cause error) error {
+	var f *failure
+	if !errors.As(cause, &f) || f.action == kafka.Fatal || ctx.Err() != nil {
+		return cause
+	}
+	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)
+	w.p.close()
+	runs := slices.Clone(w.touched)
+	for _, r := range runs {
+		r.Task.Rollback()
+		w.forget(r)
+	}
+	clear(w.touched)
+	w.touched = w.touched[:0]
+	p, err := newProducer(ctx, &w.cfg)
+	if err != nil {
+		w.p = nil
+		return err
+	}
+	w.p = p
+	w.cfg.Reopen(runs, cause)
+	return nil
+}
+
+// abandon gives the open transaction up, because the process is about to stop: the
+// broker is told, so that nobody downstream has to wait for it to time out.
+func (w *Worker) abandon() {
+	if w.p == nil || w.cfg.TransactionalID == "" || w.p.sent == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	_ = w.p.cl.AbortBufferedRecords(ctx) // the process stops because of another error
+	_ = w.p.cl.EndTransaction(ctx, kgo.TryAbort)
+}
+
+// forget takes r out of the worker's lists.
+func (w *Worker) forget(r *Run) {
+	delete(w.runs, r)
+	for _, fd := range r.Feeds {
+		delete(w.feeds, fd)
+	}
+	is := func(o *Run) bool { return o == r }
+	w.active = slices.DeleteFunc(w.active, is)
+	w.timed = slices.DeleteFunc(w.timed, is)
+	w.behind -= r.behind
+	r.behind = 0
+}

@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/task"
+)
+
+func stamp(ms int64) time.Time { return time.UnixMilli(ms) }
+
+// A producer writes the records of one transaction after the other. After any
+// failure it is thrown away: what a new one with the same transactional id does
+// first ends the transaction of the old one, whatever had become of it.
+type producer struct {
+	cl    *kgo.Client
+	slab  slab
+	sent  int64
+	acked atomic.Int64
+	err   atomic.Pointer[error]
+	crash atomic.Pointer[error] // a failpoint's
+}
+
+// newProducer makes a producer and, if it is transactional, waits until the
+// broker has given it an epoch: from then on no older producer of that id can do
+// anything.
+func newProducer(ctx context.Context, c *Config) (*producer, error) {
+	p := &producer{}
+	opts := append([]kgo.Opt{}, c.Options...)
+	opts = append(opts,
+		kgo.RecordPartitioner(partitioner{}),
+		kgo.ProducerLinger(c.Linger),
+		kgo.MaxBufferedRecords(1<<17),
+		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord+512)),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+	)
+	if c.TransactionalID != "" {
+		opts = append(opts, kgo.TransactionalID(c.TransactionalID), kgo.TransactionTimeout(c.TransactionTimeout))
+	}
+	if c.Failpoint != nil {
+		opts = append(opts, kgo.WithHooks(endSent{p, c.Failpoint}))
+	}
+	var err error
+	if p.cl, err = kgo.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("producer: %w", err)
+	}
+	if c.TransactionalID == "" {
+		return p, nil
+	}
+	if _, _, err := p.cl.ProducerID(ctx); err != nil {
+		p.cl.Close()
+		return nil, fmt.Errorf("transactional id %q: %w", c.TransactionalID, err)
+	}
+	return p, nil
+}
+
+// send writes o. It blocks while the client's buffer is full.
+func (p *producer) send(ctx context.Context, o *task.Output) *kgo.Record {
+	r := p.slab.next()
+	fill(r, o)
+	p.sent++
+	p.cl.Produce(ctx, r, p.promise)
+	return r
+}
+
+func (p *producer) promise(_ *kgo.Record, err error) {
+	if err != nil {
+		p.err.CompareAndSwap(nil, &err)
+		return
+	}
+	p.acked.Add(1)
+}
+
+// flush waits until every record is acknowledged. Records are counted one by one:
+// what a client says of the whole is not proof.
+func (p *producer) flush(ctx context.Context) error {
+	if err := p.cl.Flush(ctx); err != nil {
+		return err
+	}
+	if err := p.err.Load(); err != nil {
+		return *err
+	}
+	if acked := p.acked.Load(); acked != p.sent {
+		return fmt.Errorf("%d records were sent and %d acknowledged", p.sent, acked)
+	}
+	return nil
+}
+
+// next forgets the transaction that has ended.
+func (p *producer) next() {
+	p.slab.reset()
+	p.sent = 0
+	p.acked.Store(0)
+}
+
+func (p *producer) close() {
+	if p != nil {
+		p.slab.drop()
+		p.cl.Close()
+	}
+}
+
+// endSent is a client hook that reaches the failpoint between a request to end a
+// transaction and its answer.
+type endSent struct {
+	p    *producer
+	hook failpoint.Hook
+}
+
+const endTxnKey = 26
+
+func (h endSent) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if key != endTxnKey || err != nil {
+		return
+	}
+	if err := h.hook.Hit(failpoint.EndSent); err != nil {
+		h.p.crash.Store(&err)
+	}
+}
+
+// partitioner sends a record where it says, else where its key hashes to in
+// Kafka's way, else anywhere.
+type partitioner struct{}
+
+func (partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	return &topicPartitioner{kgo.StickyKeyPartitioner(nil).ForTopic(topic)}
+}
+
+type topicPartitioner struct{ byKey kgo.TopicPartitioner }
+
+func (p *topicPartitioner) RequiresConsistency(r *kgo.Record) bool {
+	return r.Partition >= 0 || r.Key != nil
+}
+
+func (p *topicPartitioner) Partition(r *kgo.Record, n int) int {
+	if r.Partition >= 0 {
+		return int(r.Partition)
+	}
+	return p.byKey.Partition(r, n)
+}
+
+func (p *topicPartitioner) OnNewBatch() {
+	if b, ok := p.byKey.(kgo.TopicPartitionerOnNewBatch); ok {
+		b.OnNewBatch()
+	}
+}

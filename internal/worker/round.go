@@ -1,0 +1,96 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// quantum is how many records a task may process before the next one has its
+// turn, and before the clock is looked at.
+const quantum = 512
+
+// round lets every task with records process some of them.
+func (w *Worker) round(ctx context.Context) error {
+	now := time.Now()
+	if err := w.tick(ctx, now); err != nil {
+		return err
+	}
+	w.dry = true
+	for _, r := range w.active {
+		n, err := w.process(ctx, r, now)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			w.dry = false
+		}
+	}
+	w.active = slices.DeleteFunc(w.active, func(r *Run) bool {
+		r.queued = slices.ContainsFunc(r.waits, func(waits []taken) bool { return len(waits) > 0 })
+		return !r.queued
+	})
+	return nil
+}
+
+func (w *Worker) process(ctx context.Context, r *Run, now time.Time) (n int, err error) {
+	ms := now.UnixMilli()
+	if err := r.Task.AdvanceWallClock(ms); err != nil {
+		return 0, err
+	}
+	for ; n < quantum; n++ {
+		if ready, _ := r.Task.Ready(ms); !ready {
+			break
+		}
+		if _, err := r.Task.Process(); err != nil {
+			return n, err
+		}
+	}
+	w.processed.Add(int64(n))
+	r.settleFeeds()
+	return n, w.drain(ctx, r)
+}
+
+// tick fires the wall-clock timers that are due.
+func (w *Worker) tick(ctx context.Context, now time.Time) error {
+	for _, r := range w.timed {
+		if at, ok := r.Task.NextWallClock(); !ok || at > now.UnixMilli() {
+			continue
+		}
+		if err := r.Task.AdvanceWallClock(now.UnixMilli()); err != nil {
+			return err
+		}
+		if err := w.drain(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain sends what the task has written, as part of the open transaction.
+func (w *Worker) drain(ctx context.Context, r *Run) error {
+	if !r.Task.Touched() {
+		return nil
+	}
+	if !r.touched {
+		r.touched = true
+		if len(w.touched) == 0 {
+			w.began = time.Now()
+		}
+		w.touched = append(w.touched, r)
+	}
+	w.hurry = w.hurry || r.Task.CommitRequested()
+	out := r.Task.TakeOutput()
+	if len(out) > 0 && w.p.sent == 0 && w.cfg.TransactionalID != "" {
+		if err := w.p.cl.BeginTransaction(); err != nil {
+			return err
+		}
+	}
+	for i := range out {
+		rec := w.p.send(ctx, &out[i])
+		if c := out[i].Changelog; c != nil {
+			r.last[c.Index] = rec
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package worker
+
+import (
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/task"
+)
+
+// A Run is a task from when it is given to a worker until it is taken away. The
+// worker owns all of it.
+type Run struct {
+	Task  *task.Task
+	Claim member.Claim  // by which the task is owned
+	Tag   any           // the giver's, given back with the run
+	Feeds []*fetch.Feed // by source; nil where the task has no such partition
+
+	points atomic.Pointer[[]task.Point] // as last committed
+
+	queued  bool          // in the worker's list of tasks with records
+	touched bool          // in the open transaction
+	last    []*kgo.Record // by store: the last changelog record of the transaction
+	behind  int64         // changelog bytes that the engine does not have
+	waits   [][]taken     // by source: batches that are not all processed
+}
+
+// A taken is a batch whose records wait in the task's queue.
+type taken struct {
+	records int
+	bytes   int64
+}
+
+// Committed returns where the task's inputs stood at its last commit. It may be
+// called from any goroutine.
+func (r *Run) Committed() []task.Point {
+	if p := r.points.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// await remembers a batch until its records are processed.
+func (r *Run) await(b fetch.Batch, records int) {
+	if records == 0 {
+		b.Feed.Done(b.Bytes)
+		return
+	}
+	s := b.Feed.Source
+	r.waits[s] = append(r.waits[s], taken{records, b.Bytes})
+}
+
+// settleFeeds tells the feeds which of their batches have been processed.
+func (r *Run) settleFeeds() {
+	for s, waits := range r.waits {
+		total := 0
+		for _, t := range waits {
+			total += t.records
+		}
+		queued, done := r.Task.Queued(s), 0
+		for done < len(waits) && total-waits[done].records >= queued {
+			total -= waits[done].records
+			r.Feeds[s].Done(waits[done].bytes)
+			done++
+		}
+		r.waits[s] = append(waits[:0], waits[done:]...)
+	}
+}
+
+// message converts a consumed record; it shares its bytes.
+func message(r *kgo.Record) task.Message {
+	m := task.Message{Key: r.Key, Value: r.Value, Time: r.Timestamp.UnixMilli(), Offset: r.Offset, Epoch: r.LeaderEpoch}
+	if len(r.Headers) > 0 {
+		m.Headers = make([]task.Header, len(r.Headers))
+		for i, h := range r.Headers {
+			m.Headers[i] = task.Header(h)
+		}
+	}
+	return m
+}
+
+// fill makes dst what o says.
+func fill(dst *kgo.Record, o *task.Output) {
+	dst.Topic, dst.Partition, dst.Key, dst.Value, dst.Timestamp = o.Topic, o.Partition, o.Key, o.Value, stamp(o.Time)
+	if len(o.Headers) > 0 {
+		dst.Headers = make([]kgo.RecordHeader, len(o.Headers))
+		for i, h := range o.Headers {
+			dst.Headers[i] = kgo.RecordHeader(h)
+		}
+	}
+}
+
+// A slab hands out records for producing and takes all of them back at once.
+type slab struct {
+	chunks [][]kgo.Record
+	n      int
+}
+
+const slabSize = 1024
+
+func (s *slab) next() *kgo.Record {
+	c, i := s.n/slabSize, s.n%slabSize
+	if c == len(s.chunks) {
+		s.chunks = append(s.chunks, make([]kgo.Record, slabSize))
+	}
+	s.n++
+	r := &s.chunks[c][i]
+	*r = kgo.Record{}
+	return r
+}
+
+// reset takes the records back: no producer may hold one any more.
+func (s *slab) reset() {
+	if keep := 4 * (s.n/slabSize + 1); len(s.chunks) > keep {
+		s.chunks = s.chunks[:keep] // a burst is over
+	}
+	s.n = 0
+}
+
+// drop forgets the records: a producer may still hold some.
+func (s *slab) drop() { *s = slab{} }

@@ -1,0 +1,262 @@
+// Package worker processes tasks, in transactions of its own producer. A worker is
+// one goroutine; the tasks that it has been given belong to it alone.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/task"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Config is what a worker needs.
+type Config struct {
+	Options            []kgo.Opt // of its producer
+	TransactionalID    string    // empty: at least once, without transactions
+	TransactionTimeout time.Duration
+	CommitInterval     time.Duration
+	Linger             time.Duration
+	FlushInterval      time.Duration // the engine is never longer behind its changelogs
+	FlushBytes         int64         // nor further
+	Engine             engine.Engine
+	MaxRecord          int
+	CacheBytes         *atomic.Int64 // that one store may keep in memory
+	Group              *kafka.Group
+	Admin              *kgo.Client // for requests that no producer need make
+	Owner              Owner
+	Log                *slog.Logger
+	Failpoint          failpoint.Hook
+
+	// Reopen is given the runs whose transaction came to nothing, rolled back: they
+	// must be restored and given back, if they are still owned. It must not block.
+	Reopen func(runs []*Run, cause error)
+}
+
+// An Owner knows which tasks this process owns, and as whom; see member.Member.
+type Owner interface {
+	Identity(claims ...member.Claim) (member.Identity, error)
+	Await(ctx context.Context, refused member.Identity, claims ...member.Claim) (member.Identity, error)
+}
+
+// A Worker processes the runs that it has been given.
+type Worker struct {
+	cfg      Config
+	Batches  chan fetch.Batch // in: what the runs' feeds deliver
+	commands chan command
+	done     chan struct{}
+
+	runs     map[*Run]struct{}
+	feeds    map[*fetch.Feed]*Run
+	active   []*Run // with records
+	timed    []*Run // with wall-clock timers
+	touched  []*Run
+	p        *producer
+	began    time.Time // of the open transaction
+	ended    time.Time // of the last one
+	flushed  time.Time // the engine, last
+	behind   int64     // changelog bytes that it does not have
+	hurry    bool      // user code asked for a commit
+	dry      bool      // the last round found nothing to process
+	batch    engine.Batch
+	messages []task.Message // scratch
+
+	processed atomic.Int64
+	commits   atomic.Int64
+}
+
+type command struct {
+	add     []*Run
+	release []*Run
+	stop    bool
+	done    chan error
+}
+
+// New returns a worker. Run must be called.
+func New(cfg Config) *Worker {
+	return &Worker{
+		cfg: cfg, Batches: make(chan fetch.Batch, 8), commands: make(chan command), done: make(chan struct{}),
+		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{},
+	}
+}
+
+// Processed is how many records the worker has processed, and how many times it
+// has committed. It may be called from any goroutine.
+func (w *Worker) Processed() (records, commits int64) {
+	return w.processed.Load(), w.commits.Load()
+}
+
+// Add gives runs to the worker. It returns once the worker has them.
+func (w *Worker) Add(ctx context.Context, runs ...*Run) error {
+	return w.command(ctx, command{add: runs})
+}
+
+// Release commits, and takes runs away from the worker: when it has returned, all
+// that they did is either committed or will never be. Runs that the worker does
+// not have are passed over.
+func (w *Worker) Release(ctx context.Context, runs ...*Run) error {
+	return w.command(ctx, command{release: runs})
+}
+
+// Stop commits, takes all runs away and ends Run.
+func (w *Worker) Stop(ctx context.Context) error { return w.command(ctx, command{stop: true}) }
+
+func (w *Worker) command(ctx context.Context, c command) error {
+	c.done = make(chan error, 1)
+	select {
+	case w.commands <- c:
+		return <-c.done
+	case <-w.done:
+		return nil // it has nothing any more
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Run works until Stop, or until ctx ends, which leaves the open transaction to be
+// fenced, or until something fails that only the whole process can answer.
+func (w *Worker) Run(ctx context.Context) (err error) {
+	defer close(w.done)
+	if w.p, err = newProducer(ctx, &w.cfg); err != nil {
+		return err
+	}
+	defer func() { w.p.close() }()
+	w.flushed = time.Now()
+	for {
+		stop, err := w.intake(ctx)
+		if stop || err != nil {
+			return err
+		}
+		if err := w.round(ctx); err != nil {
+			w.abandon()
+			return err
+		}
+		if w.due() {
+			if err := w.commit(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// due reports whether it is time to commit: the interval is over, or somebody
+// asked, or there is nothing else to do.
+func (w *Worker) due() bool {
+	if len(w.touched) == 0 {
+		return false
+	}
+	return w.hurry || w.dry && len(w.Batches) == 0 || time.Since(w.began) >= w.cfg.CommitInterval
+}
+
+// intake takes batches and commands in. It blocks only if there is nothing else
+// to do.
+func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
+	if w.dry && len(w.touched) == 0 {
+		timer := time.NewTimer(w.idle())
+		defer timer.Stop()
+		select {
+		case b := <-w.Batches:
+			w.take(b)
+		case c := <-w.commands:
+			return w.obey(ctx, c)
+		case <-timer.C:
+		case <-ctx.Done():
+			return true, context.Cause(ctx)
+		}
+	}
+	for {
+		select {
+		case b := <-w.Batches:
+			w.take(b)
+		case c := <-w.commands:
+			return w.obey(ctx, c)
+		case <-ctx.Done():
+			return true, context.Cause(ctx)
+		default:
+			return false, w.maintain()
+		}
+	}
+}
+
+// idle is how long there will be nothing to do, if nothing comes in.
+func (w *Worker) idle() time.Duration {
+	now := time.Now()
+	wait := time.Second
+	if w.behind > 0 {
+		wait = min(wait, w.cfg.FlushInterval-now.Sub(w.flushed))
+	}
+	for _, r := range w.timed {
+		if at, ok := r.Task.NextWallClock(); ok {
+			wait = min(wait, stamp(at).Sub(now))
+		}
+	}
+	for _, r := range w.active {
+		if _, wake := r.Task.Ready(now.UnixMilli()); wake > 0 {
+			wait = min(wait, stamp(wake).Sub(now))
+		}
+	}
+	return max(wait, 0)
+}
+
+func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
+	for _, r := range c.add {
+		w.add(r)
+	}
+	switch {
+	case c.stop:
+		if err = w.commit(ctx); err == nil {
+			err = w.flushEngine()
+		}
+	case len(c.release) > 0:
+		if err = w.commit(ctx); err == nil {
+			err = w.release(c.release)
+		}
+	}
+	c.done <- err
+	return c.stop, err
+}
+
+func (w *Worker) add(r *Run) {
+	r.last = make([]*kgo.Record, len(r.Task.Stores()))
+	r.waits = make([][]taken, len(r.Feeds))
+	w.runs[r] = struct{}{}
+	for _, fd := range r.Feeds {
+		if fd != nil {
+			w.feeds[fd] = r
+		}
+	}
+	if _, ok := r.Task.NextWallClock(); ok {
+		w.timed = append(w.timed, r)
+	}
+}
+
+// take hands a batch to its task. One of a feed that has been taken away is
+// dropped: it is of a position that is not the task's any more.
+func (w *Worker) take(b fetch.Batch) {
+	r := w.feeds[b.Feed]
+	if r == nil || len(b.Records) == 0 {
+		b.Feed.Done(b.Bytes)
+		return
+	}
+	w.messages = w.messages[:0]
+	for _, rec := range b.Records {
+		if !rec.Attrs.IsControl() {
+			w.messages = append(w.messages, message(rec))
+		}
+	}
+	after := b.Records[len(b.Records)-1].Offset + 1
+	r.Task.Enqueue(b.Feed.Source, w.messages, after, b.End)
+	r.await(b, len(w.messages))
+	if !r.queued && len(w.messages) > 0 {
+		r.queued = true
+		w.active = append(w.active, r)
+	}
+}

@@ -1,0 +1,142 @@
+// Package streams runs a topology on Kafka.
+//
+// An App is one process of an application. It joins the application's group, is
+// assigned tasks, restores their state, and processes their records in
+// transactions, so that each record takes effect exactly once. More processes of
+// the same application share the work.
+package streams
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/instance"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+// An App is one running process of an application.
+type App struct {
+	in  *instance.Instance
+	ran atomic.Bool
+}
+
+// New checks the configuration. It does not connect.
+func New(t *topology.Topology, cfg Config) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &App{in: instance.New(cfg.withDefaults().instance(t.Plan()))}, nil
+}
+
+// Run processes until ctx is cancelled, which stops the process cleanly, or until
+// it fails. When it returns, every goroutine has ended, the last transaction is
+// settled and the stores are closed. It may be called once.
+func (a *App) Run(ctx context.Context) error {
+	if a.ran.Swap(true) {
+		return errors.New("streams: an App runs once: make a new one")
+	}
+	return a.in.Run(ctx)
+}
+
+// Status is what a running App has to say of itself.
+type Status struct {
+	Ready   bool // it has been told its tasks, and none is restoring
+	Tasks   []TaskStatus
+	Records int64 // processed since the start
+	Commits int64
+}
+
+// TaskStatus is one task of this process.
+type TaskStatus struct {
+	ID    string // sub-topology, underscore, partition
+	State string // restoring or running
+}
+
+// Status may be called at any time, from any goroutine.
+func (a *App) Status() Status {
+	in := a.in.Status()
+	st := Status{Ready: in.Joined && len(in.Restoring) == 0, Records: in.Records, Commits: in.Commits}
+	for _, t := range in.Restoring {
+		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "restoring"})
+	}
+	for _, t := range in.Running {
+		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "running"})
+	}
+	return st
+}
+
+// instance is the configuration as the runtime wants it. Every default has been
+// filled in.
+func (c Config) instance(plan *task.Plan) instance.Config {
+	ic := instance.Config{
+		App: c.Application, Plan: plan, Brokers: c.Brokers, ClientOptions: c.ClientOptions,
+		StateDir: c.State.Dir, FlushInterval: c.State.FlushInterval, FlushBytes: c.State.FlushBytes,
+		InstanceID: c.Membership.InstanceID, Rack: c.Membership.Rack, StayOnStop: c.Membership.StayOnStop,
+		SessionTimeout: c.Membership.SessionTimeout, RebalanceTimeout: c.Membership.RebalanceTimeout,
+		ReplicationFactor: c.InternalTopics.ReplicationFactor, CreateTopics: !c.InternalTopics.NoCreate, TopicConfigs: c.InternalTopics.Configs,
+		Policies:    task.Policies{Decode: c.Failures.Decode, Process: c.Failures.Process, DeadLetterTopic: c.Failures.DeadLetterTopic},
+		ExactlyOnce: c.Guarantee == ExactlyOnce, CommitInterval: c.CommitInterval, MaxTaskIdle: c.MaxTaskIdle, Workers: c.Workers,
+		MemoryBudget: c.MemoryBudget, MaxRecord: c.MaxRecordBytes, TransactionTimeout: c.TransactionTimeout, ShutdownTimeout: c.ShutdownTimeout,
+		Log: c.Logger.With("application", c.Application), Failpoint: failpoint.FromEnv(),
+	}
+	if open := c.State.Engine; open != nil {
+		ic.OpenEngine = func(dir string) (engine.Engine, error) { return open(dir) }
+	}
+	return ic
+}
+
+// A TopicNeed is a topic that an application needs.
+type TopicNeed struct {
+	Name       string
+	Kind       string            // source, sink, repartition, changelog
+	Partitions int32             // of an internal topic
+	Configs    map[string]string // of an internal topic
+}
+
+// Topics lists the topics that a topology needs as an application, given the
+// partition counts of its source topics.
+func Topics(t *topology.Topology, application string, partitions map[string]int32) ([]TopicNeed, error) {
+	l, err := layout.Resolve(t.Plan(), application, partitions)
+	if err != nil {
+		return nil, err
+	}
+	var needs []TopicNeed
+	seen := map[string]bool{}
+	add := func(n TopicNeed) {
+		if !seen[n.Name] {
+			seen[n.Name] = true
+			needs = append(needs, n)
+		}
+	}
+	for _, sub := range t.Plan().Subs {
+		for _, s := range sub.Sources {
+			if !s.Topic.Internal {
+				add(TopicNeed{Name: s.Topic.Name, Kind: "source", Partitions: partitions[s.Topic.Name]})
+			}
+		}
+	}
+	for _, sub := range t.Plan().Subs {
+		for _, s := range sub.Sinks {
+			if !s.Topic.Internal && !s.Dynamic {
+				add(TopicNeed{Name: s.Topic.Name, Kind: "sink"})
+			}
+		}
+	}
+	for _, it := range l.Internal {
+		configs := kafka.RepartitionConfig()
+		if it.Kind == layout.Changelog {
+			configs = kafka.ChangelogConfig()
+		}
+		for k, v := range it.Configs {
+			configs[k] = v
+		}
+		add(TopicNeed{it.Name, it.Kind.String(), it.Partitions, configs})
+	}
+	return needs, nil
+}

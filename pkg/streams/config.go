@@ -1,0 +1,195 @@
+package streams
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+// Config configures an App. Application and Brokers are required; the zero value
+// of every other field means its default.
+type Config struct {
+	// Application is the name that everything durable derives from: the consumer
+	// group, the transactional ids and the internal topics.
+	Application string
+	// Brokers are seed addresses, host:port.
+	Brokers []string
+	// ClientOptions are given to every Kafka client: TLS, SASL, hooks.
+	ClientOptions []kgo.Opt
+
+	State          State
+	Membership     Membership
+	InternalTopics InternalTopics
+	Failures       Failures
+
+	// Guarantee is ExactlyOnce by default.
+	Guarantee Guarantee
+	// CommitInterval is the longest time between commits, 100 ms by default. A
+	// worker that has nothing left to do commits sooner.
+	CommitInterval time.Duration
+	// MaxTaskIdle is how long a task with several inputs waits for one that has
+	// been read to its end, before it goes on with the others: 0 by default.
+	// An input whose end has not been reached is always waited for. A negative
+	// value waits for nothing.
+	MaxTaskIdle time.Duration
+	// Workers is how many goroutines process, each with a producer of its own:
+	// one per CPU by default.
+	Workers int
+	// MemoryBudget bounds, in bytes, what the process spends on caches of state
+	// and on records that wait: 256 MiB by default.
+	MemoryBudget int64
+	// MaxRecordBytes is the largest record that is written, 1 000 000 by default:
+	// no more than the topics' max.message.bytes. A larger result fails the record
+	// that caused it.
+	MaxRecordBytes int
+	// TransactionTimeout is when the broker gives up a transaction whose producer
+	// is silent: 10 s by default. It bounds how long a consumer downstream waits
+	// behind a dead process that nobody has fenced.
+	TransactionTimeout time.Duration
+	// ShutdownTimeout bounds how long Run takes to stop: 30 s by default.
+	ShutdownTimeout time.Duration
+	// Logger is slog.Default() by default.
+	Logger *slog.Logger
+}
+
+// State is where local state is kept.
+type State struct {
+	// Dir holds the process's identity and, in a sub-directory, the engine. One
+	// process at a time may use it. Without one, the process has a new identity at
+	// every start unless Membership.InstanceID is set, and Engine must be nil.
+	Dir string
+	// Engine opens the engine in a directory of its own: see pkg/store/pebble.
+	// By default state is kept in memory and restored at every start.
+	Engine func(dir string) (store.Engine, error)
+	// FlushInterval and FlushBytes bound how far the engine may be behind the
+	// changelog, and so what a restart replays: 10 s and 64 MiB by default.
+	FlushInterval time.Duration
+	FlushBytes    int64
+}
+
+// Membership is the process's place in the group.
+type Membership struct {
+	// InstanceID names this process among those of the application. By default
+	// it is made at the first start and kept in State.Dir.
+	InstanceID string
+	// Rack is where the process runs, for consuming from the nearest replica.
+	Rack string
+	// SessionTimeout is when a silent process is taken for dead: 10 s by default.
+	SessionTimeout time.Duration
+	// RebalanceTimeout is how long a rebalance waits for a member that has to
+	// commit first: 60 s by default.
+	RebalanceTimeout time.Duration
+	// StayOnStop keeps the process's tasks assigned to it over a stop, until the
+	// session times out: for rolling restarts. By default a stop gives them up at
+	// once.
+	StayOnStop bool
+}
+
+// InternalTopics says how repartition and changelog topics are made.
+type InternalTopics struct {
+	// ReplicationFactor is the broker's default, if 0 or -1.
+	ReplicationFactor int16
+	// NoCreate refuses to start if an internal topic is missing.
+	NoCreate bool
+	// Configs are topic configurations besides the defaults, by topic name.
+	Configs map[string]map[string]string
+}
+
+// Failures says what becomes of records that fail: topology.Fail, Skip or
+// DeadLetter. A failure to read or write state is never passed over.
+type Failures struct {
+	Decode          topology.Policy // undecodable, or without a valid timestamp
+	Process         topology.Policy // user code returned an error or panicked
+	DeadLetterTopic string
+}
+
+// Guarantee is what a crash may do to results.
+type Guarantee int8
+
+const (
+	// ExactlyOnce makes everything that a record causes take effect exactly once,
+	// by transactions.
+	ExactlyOnce Guarantee = iota
+	// AtLeastOnce may repeat effects after a crash, and needs no transactions.
+	AtLeastOnce
+)
+
+func (g Guarantee) String() string {
+	if g == AtLeastOnce {
+		return "at_least_once"
+	}
+	return "exactly_once"
+}
+
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`)
+
+// Validate reports every fault of c at once.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("streams: "+format, args...))
+		}
+	}
+	check(legalName.MatchString(c.Application), "Application %q: give it a name of 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'", c.Application)
+	check(len(c.Brokers) > 0, "Brokers: name at least one, as host:port")
+	check(c.Membership.InstanceID == "" || legalName.MatchString(c.Membership.InstanceID), "Membership.InstanceID %q: use 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'", c.Membership.InstanceID)
+	check(c.State.Engine == nil || c.State.Dir != "", "State.Dir: an engine needs a directory")
+	check(c.CommitInterval >= 0, "CommitInterval %v: it cannot be negative", c.CommitInterval)
+	check(c.Workers >= 0, "Workers %d: it cannot be negative; 0 means one per CPU", c.Workers)
+	check(c.MemoryBudget >= 0, "MemoryBudget %d: it cannot be negative", c.MemoryBudget)
+	dead := c.Failures.Decode == topology.DeadLetter || c.Failures.Process == topology.DeadLetter
+	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
+	check(c.TransactionTimeout == 0 || c.TransactionTimeout > c.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", c.TransactionTimeout, c.CommitInterval)
+	return errors.Join(errs...)
+}
+
+// withDefaults returns c with every default filled in.
+func (c Config) withDefaults() Config {
+	orDefault(&c.CommitInterval, 100*time.Millisecond)
+	orDefault(&c.Workers, runtime.GOMAXPROCS(0))
+	orDefault(&c.MemoryBudget, 256<<20)
+	orDefault(&c.MaxRecordBytes, 1_000_000)
+	orDefault(&c.TransactionTimeout, 10*time.Second)
+	orDefault(&c.ShutdownTimeout, 30*time.Second)
+	orDefault(&c.State.FlushInterval, 10*time.Second)
+	orDefault(&c.State.FlushBytes, 64<<20)
+	orDefault(&c.Membership.SessionTimeout, 10*time.Second)
+	orDefault(&c.Membership.RebalanceTimeout, 60*time.Second)
+	orDefault(&c.InternalTopics.ReplicationFactor, -1)
+	orDefault(&c.Logger, slog.Default())
+	return c
+}
+
+func orDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// String prints the effective configuration. It holds no secrets: client options
+// are counted, not shown.
+func (c Config) String() string {
+	c = c.withDefaults()
+	engine := "memory"
+	if c.State.Engine != nil {
+		engine = "durable"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "application=%s brokers=%s guarantee=%s workers=%d commit_interval=%v max_task_idle=%v", c.Application, strings.Join(c.Brokers, ","), c.Guarantee, c.Workers, c.CommitInterval, c.MaxTaskIdle)
+	fmt.Fprintf(&b, " state.dir=%q state.engine=%s state.flush_interval=%v state.flush_bytes=%d memory_budget=%d", c.State.Dir, engine, c.State.FlushInterval, c.State.FlushBytes, c.MemoryBudget)
+	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.StayOnStop)
+	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process)
+	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, len(c.ClientOptions))
+	return b.String()
+}
