@@ -3,6 +3,8 @@
 // outside.
 package failpoint
 
+import "errors"
+
 // A Point is a moment of a commit.
 type Point string
 
@@ -14,11 +16,14 @@ const (
 	EngineSet Point = "engine-set" // a batch was written to the engine
 )
 
+// ErrCrash is what a hook returns to have the process dropped as a crash would drop
+// it: nothing is committed, aborted or told to anybody.
+var ErrCrash = errors.New("crash")
+
 // Points are all of them, in the order of a commit.
 var Points = []Point{Flushed, Offsets, EndSent, Ended, EngineSet}
 
-// A Hook is called at a point. An error stops the process as a crash would: on
-// the spot, nothing tidied up. A nil Hook does nothing.
+// A Hook is called at a point. It returns nil or ErrCrash. A nil Hook does nothing.
 type Hook func(Point) error
 
 // Hit calls the hook, if there is one.

@@ -320,6 +320,9 @@ func (in *Instance) stop() {
 	in.mu.Lock()
 	in.mu.stopping = true
 	in.mu.Unlock()
+	if errors.Is(context.Cause(in.ctx), failpoint.ErrCrash) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), in.cfg.ShutdownTimeout)
 	defer cancel()
 	failed := in.ctx.Err() != nil
