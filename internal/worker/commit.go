@@ -42,9 +42,8 @@ func (w *Worker) commit(ctx context.Context) error {
 	clear(w.touched)
 	w.touched = w.touched[:0]
 	w.p.next()
-	w.ended = time.Now()
 	w.commits.Add(1)
-	return w.maintain()
+	return w.maintain(ctx)
 }
 
 // settle makes Kafka agree to the unit of work.
@@ -101,9 +100,7 @@ func (w *Worker) offsets() (offsets map[kafka.TopicPartition]kafka.Committed, cl
 			continue
 		}
 		claims = append(claims, r.Claim)
-		for _, p := range points {
-			offsets[kafka.TopicPartition{Topic: p.Topic, Partition: r.Task.Partition()}] = kafka.Committed{Offset: p.Offset, LeaderEpoch: p.Epoch, Metadata: p.Metadata}
-		}
+		r.addOffsets(offsets, points)
 	}
 	return offsets, claims
 }
@@ -148,6 +145,7 @@ func (w *Worker) committed(r *Run) {
 		}
 		b, _ := s.State.Behind()
 		behind += b
+		w.tight = w.tight || s.State.Bytes() > w.cfg.CacheBytes.Load()
 	}
 	w.behind += behind - r.behind
 	r.behind = behind

@@ -1,24 +1,28 @@
 package worker
 
 import (
+	"context"
 	"time"
 
 	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/member"
 )
 
-// maintain keeps the engine no further behind the changelogs than configured, and
-// the caches within their share.
-func (w *Worker) maintain() error {
-	if w.behind == 0 {
-		return nil
-	}
-	if w.behind < w.cfg.FlushBytes && time.Since(w.flushed) < w.cfg.FlushInterval {
-		return nil
-	}
+// maintain keeps the engine no further behind the changelogs than configured, the
+// caches within their share, and the positions' times current.
+func (w *Worker) maintain(ctx context.Context) error {
 	if len(w.touched) > 0 {
 		return nil // after the commit
 	}
-	return w.flushEngine()
+	if time.Since(w.renewed) > renewInterval {
+		w.renew(ctx)
+	}
+	late := w.behind > 0 && time.Since(w.flushed) > w.cfg.FlushInterval
+	if late || w.behind > w.cfg.FlushBytes || w.tight {
+		return w.flushEngine()
+	}
+	return nil
 }
 
 // flushEngine writes the committed state of every run to the engine in one batch,
@@ -40,17 +44,16 @@ func (w *Worker) writeRuns(runs []*Run) error {
 			}
 		}
 	}
-	w.flushed = time.Now()
-	if w.batch.Empty() {
-		return nil
-	}
-	if err := w.cfg.Engine.Write(&w.batch); err != nil {
-		return err
+	w.flushed, w.tight = time.Now(), false
+	if !w.batch.Empty() {
+		if err := w.cfg.Engine.Write(&w.batch); err != nil {
+			return err
+		}
 	}
 	for _, r := range runs {
 		for _, s := range r.Task.Stores() {
 			s.State.Flushed()
-			s.State.Evict(w.cfg.CacheBytes.Load())
+			s.State.Evict(w.cfg.CacheBytes.Load() / 4 * 3)
 		}
 		w.behind -= r.behind
 		r.behind = 0
@@ -73,4 +76,39 @@ func (w *Worker) release(runs []*Run) error {
 		w.forget(r)
 	}
 	return nil
+}
+
+// renewInterval is how often it is confirmed that idle tasks are owned still.
+const renewInterval = 10 * time.Minute
+
+// renew confirms that the stores are current: local state of a task that has long
+// been idle would else look as if it had missed deletions that compaction has since
+// removed. It asks the group, so that a process that slept through the loss of its
+// tasks does not vouch for what it has.
+func (w *Worker) renew(ctx context.Context) {
+	w.renewed = time.Now()
+	claims := make([]member.Claim, 0, len(w.runs))
+	for r := range w.runs {
+		claims = append(claims, r.Claim)
+	}
+	if len(claims) == 0 {
+		return
+	}
+	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
+		return w.cfg.Group.Heartbeat(ctx, w.cfg.Admin, id)
+	})
+	if err != nil {
+		w.cfg.Log.Debug("ownership of idle tasks is not confirmed", "err", err) // a commit will tell
+		return
+	}
+	for r := range w.runs {
+		for _, s := range r.Task.Stores() {
+			if pos, ok := s.State.Position(); ok {
+				pos.Time = w.renewed.UnixMilli()
+				s.State.SetPosition(pos)
+				w.behind++ // so that it is written
+				r.behind++
+			}
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
 )
@@ -40,6 +41,14 @@ func (r *Run) Committed() []task.Point {
 		return *p
 	}
 	return nil
+}
+
+// addOffsets adds where the task's inputs stand, as the broker is told.
+func (r *Run) addOffsets(offsets map[kafka.TopicPartition]kafka.Committed, points []task.Point) {
+	for _, p := range points {
+		tp := kafka.TopicPartition{Topic: p.Topic, Partition: r.Task.Partition()}
+		offsets[tp] = kafka.Committed{Offset: p.Offset, LeaderEpoch: p.Epoch, Metadata: p.Metadata}
+	}
 }
 
 // await remembers a batch until its records are processed.

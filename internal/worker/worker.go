@@ -61,8 +61,9 @@ type Worker struct {
 	touched  []*Run
 	p        *producer
 	began    time.Time // of the open transaction
-	ended    time.Time // of the last one
 	flushed  time.Time // the engine, last
+	renewed  time.Time // the positions' times, last
+	tight    bool      // a store holds more than its share of memory
 	behind   int64     // changelog bytes that it does not have
 	hurry    bool      // user code asked for a commit
 	dry      bool      // the last round found nothing to process
@@ -129,7 +130,7 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { w.p.close() }()
-	w.flushed = time.Now()
+	w.flushed, w.renewed = time.Now(), time.Now()
 	for {
 		stop, err := w.intake(ctx)
 		if stop || err != nil {
@@ -181,7 +182,7 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 		case <-ctx.Done():
 			return true, context.Cause(ctx)
 		default:
-			return false, w.maintain()
+			return false, w.maintain(ctx)
 		}
 	}
 }
@@ -189,7 +190,7 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 // idle is how long there will be nothing to do, if nothing comes in.
 func (w *Worker) idle() time.Duration {
 	now := time.Now()
-	wait := time.Second
+	wait := renewInterval - now.Sub(w.renewed)
 	if w.behind > 0 {
 		wait = min(wait, w.cfg.FlushInterval-now.Sub(w.flushed))
 	}

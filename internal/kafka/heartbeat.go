@@ -1,0 +1,24 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Heartbeat asks the group whether it knows who as a member of its present
+// generation. OnCommit says what an error asks for. It is asked once.
+func (g *Group) Heartbeat(ctx context.Context, cl *kgo.Client, who Identity) error {
+	if err := who.check(); err != nil {
+		return err
+	}
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation, req.InstanceID = g.Name, who.MemberID, who.Generation, who.InstanceID
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
+}
