@@ -88,6 +88,7 @@ type Instance struct {
 	mu struct {
 		sync.Mutex
 		slots    map[assign.Task]*slot
+		joined   bool // member can be asked, and must leave
 		stopping bool
 	}
 }
@@ -252,8 +253,6 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		in.run(fmt.Sprint("worker ", i), w.Run)
 	}
 	in.run("purge", in.purge)
-	in.mu.Lock() // the handler is called at once, and needs the member
-	defer in.mu.Unlock()
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,
@@ -264,8 +263,17 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Subs:             in.memberSubs(),
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout,
-	}, in)
-	return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := in.member.Join(in); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mu.joined = true
+	return nil
 }
 
 func (in *Instance) memberSubs() (subs []member.Sub) {
@@ -319,6 +327,7 @@ func (in *Instance) setCache(stores int) {
 func (in *Instance) stop() {
 	in.mu.Lock()
 	in.mu.stopping = true
+	joined := in.mu.joined
 	in.mu.Unlock()
 	if errors.Is(context.Cause(in.ctx), failpoint.ErrCrash) {
 		return
@@ -333,7 +342,7 @@ func (in *Instance) stop() {
 			}
 		}
 	}
-	if !in.cfg.StayOnStop && in.member != nil {
+	if !in.cfg.StayOnStop && joined {
 		if err := in.member.Leave(ctx); err != nil {
 			in.log.Warn("could not leave the group: its tasks move when the session times out", "err", err)
 		}
@@ -343,7 +352,10 @@ func (in *Instance) stop() {
 // close releases everything, whatever of it there is.
 func (in *Instance) close() (err error) {
 	in.cancel(errStopped)
-	if in.member != nil {
+	in.mu.Lock()
+	joined := in.mu.joined
+	in.mu.Unlock()
+	if joined {
 		in.member.Close()
 	}
 	in.wg.Wait()

@@ -19,7 +19,7 @@ type Status struct {
 func (in *Instance) Status() (st Status) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.member != nil {
+	if in.mu.joined {
 		_, err := in.member.Identity()
 		st.Joined = err == nil
 	}

@@ -15,10 +15,10 @@ func (w *Worker) maintain(ctx context.Context) error {
 	if len(w.touched) > 0 {
 		return nil // after the commit
 	}
-	if time.Since(w.renewed) > renewInterval {
+	if time.Since(w.renewed) >= renewInterval {
 		w.renew(ctx)
 	}
-	late := w.behind > 0 && time.Since(w.flushed) > w.cfg.FlushInterval
+	late := w.behind > 0 && time.Since(w.flushed) >= w.cfg.FlushInterval
 	if late || w.behind > w.cfg.FlushBytes || w.tight {
 		return w.flushEngine()
 	}
