@@ -9,7 +9,6 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/state"
-	"github.com/leatstream/leat/internal/task"
 )
 
 // A replay is the restoring of one store from its changelog.
@@ -19,6 +18,7 @@ type replay struct {
 	store      *state.Store
 	changelog  kafka.TopicPartition
 	begin, end int64 // of the changelog
+	own        bool  // else it is a topic that the task reads, too
 	hasOffsets bool  // the task's inputs have committed offsets
 
 	restorer *state.Restorer
@@ -29,8 +29,8 @@ type replay struct {
 }
 
 // replay brings the stores of a task up to the ends of their changelogs.
-func (in *Instance) replay(s *slot, reader *changelog.Reader, hasOffsets bool) error {
-	replays, err := in.replays(s, hasOffsets)
+func (in *Instance) replay(s *slot, reader *changelog.Reader, starts map[kafka.TopicPartition]start) error {
+	replays, err := in.replays(s, starts)
 	if err != nil || len(replays) == 0 {
 		return err
 	}
@@ -48,16 +48,17 @@ func (in *Instance) replay(s *slot, reader *changelog.Reader, hasOffsets bool) e
 }
 
 // replays finds out what to replay.
-func (in *Instance) replays(s *slot, hasOffsets bool) (map[kafka.TopicPartition]*replay, error) {
+func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (map[kafka.TopicPartition]*replay, error) {
 	replays := map[kafka.TopicPartition]*replay{}
 	var tps []kafka.TopicPartition
 	for i, spec := range s.sub.Stores {
-		if !spec.Logged {
+		topic, own, ok := spec.Changelog(in.cfg.App)
+		tp := kafka.TopicPartition{Topic: topic, Partition: s.task.Partition}
+		if _, reads := starts[tp]; !ok || !own && !reads {
 			continue
 		}
-		tp := kafka.TopicPartition{Topic: task.Changelog(in.cfg.App, spec.Name), Partition: s.task.Partition}
 		tps = append(tps, tp)
-		replays[tp] = &replay{in: in, slot: s, store: s.stores[i], changelog: tp, hasOffsets: hasOffsets}
+		replays[tp] = &replay{in: in, slot: s, store: s.stores[i], changelog: tp, own: own}
 	}
 	if len(tps) == 0 {
 		return nil, nil
@@ -72,6 +73,12 @@ func (in *Instance) replays(s *slot, hasOffsets bool) (map[kafka.TopicPartition]
 	}
 	for tp, r := range replays {
 		r.begin, r.end = begins[tp], ends[tp]
+		for _, st := range starts {
+			r.hasOffsets = r.hasOffsets || st.committed
+		}
+		if !r.own { // as far as the task has read it: the table must not be ahead of what it is joined with
+			r.end = starts[tp].offset
+		}
 	}
 	return replays, nil
 }
@@ -166,10 +173,13 @@ func (r *replay) distrust(id [16]byte) string {
 
 // apply takes what is new in the changelog into the store.
 func (r *replay) apply(b changelog.Batch) error {
-	if !r.hasOffsets && len(b.Records) > 0 {
+	if r.own && !r.hasOffsets && len(b.Records) > 0 {
 		return r.lostOffsets()
 	}
 	for _, rec := range b.Records {
+		if rec.Key == nil {
+			continue // a table drops those
+		}
 		r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli())
 	}
 	r.records += len(b.Records)

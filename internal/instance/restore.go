@@ -33,7 +33,7 @@ func (in *Instance) restore(s *slot, reader *changelog.Reader) (*worker.Run, err
 	if err := in.openStores(s); err != nil {
 		return nil, err
 	}
-	if err := in.replay(s, reader, len(committed) > 0); err != nil {
+	if err := in.replay(s, reader, starts); err != nil {
 		return nil, err
 	}
 	return in.makeRun(s, inputs, starts)
@@ -52,9 +52,10 @@ func (in *Instance) inputs(s *slot) (tps []kafka.TopicPartition) {
 
 // A start is where an input goes on from.
 type start struct {
-	offset int64
-	end    int64 // of the partition: the last stable offset
-	meta   offsetmeta.Metadata
+	offset    int64
+	committed bool  // it is where the group committed it
+	end       int64 // of the partition: the last stable offset
+	meta      offsetmeta.Metadata
 }
 
 // startPoints are where the inputs go on from: as committed, else as their source
@@ -77,6 +78,7 @@ func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committe
 		}
 		st := start{offset: first[tp], end: end[tp], meta: offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}}
 		if c, ok := committed[tp]; ok {
+			st.committed = true
 			if st.offset = c.Offset; st.offset < first[tp] {
 				return nil, fmt.Errorf("%s[%d]: the committed offset %d is below the start of the log, %d: records were deleted before they were processed; raise the topic's retention, and set the group's offsets to where it should go on", tp.Topic, tp.Partition, st.offset, first[tp])
 			}

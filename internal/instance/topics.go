@@ -9,7 +9,6 @@ import (
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
-	"github.com/leatstream/leat/internal/task"
 )
 
 // prepareTopics lays the plan over the topics that exist, and creates the internal
@@ -29,6 +28,9 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 	}
 	missing, err := in.missing()
 	if err != nil {
+		return err
+	}
+	if err := in.checkCompacted(ctx); err != nil {
 		return err
 	}
 	if len(missing) > 0 {
@@ -62,8 +64,8 @@ func (in *Instance) topicNames() (names []string) {
 			}
 		}
 		for _, s := range sub.Stores {
-			if s.Logged {
-				names = append(names, task.Changelog(in.cfg.App, s.Name))
+			if name, _, ok := s.Changelog(in.cfg.App); ok {
+				names = append(names, name)
 			}
 		}
 	}
@@ -96,6 +98,30 @@ func (in *Instance) missing() (specs []kafka.TopicSpec, err error) {
 		}
 	}
 	return specs, errors.Join(errs...)
+}
+
+// checkCompacted refuses a source topic as a changelog unless it is compacted: else
+// it forgets rows that the table must have.
+func (in *Instance) checkCompacted(ctx context.Context) error {
+	var topics []string
+	for _, sub := range in.cfg.Plan.Subs {
+		for _, s := range sub.Stores {
+			if name, own, ok := s.Changelog(in.cfg.App); ok && !own {
+				topics = append(topics, name)
+			}
+		}
+	}
+	policies, err := kafka.CleanupPolicies(ctx, in.admin, topics)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for name, policy := range policies {
+		if policy != "compact" {
+			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog and has cleanup.policy=%s: set it to compact, or give the table a changelog of its own", name, policy))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (in *Instance) spec(t layout.Topic) kafka.TopicSpec {

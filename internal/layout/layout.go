@@ -199,8 +199,8 @@ func (r *resolver) layout() *Layout {
 			s.Partitions = max(s.Partitions, n)
 		}
 		for _, st := range sub.Stores {
-			if st.Logged {
-				l.Internal = append(l.Internal, Topic{task.Changelog(r.app, st.Name), Changelog, s.Partitions, st.Configs})
+			if name, own, ok := st.Changelog(r.app); ok && own {
+				l.Internal = append(l.Internal, Topic{name, Changelog, s.Partitions, st.Configs})
 			}
 		}
 		l.Subs = append(l.Subs, s)

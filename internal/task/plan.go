@@ -35,7 +35,7 @@ func (t Topic) Resolve(app string) string {
 	return t.Name
 }
 
-// Changelog returns the name of the changelog topic of a store.
+// Changelog returns the name that the changelog topic of a store has by default.
 func Changelog(app, store string) string { return app + "-" + store + "-changelog" }
 
 // A Source is a topic that a sub-topology reads.
@@ -74,8 +74,21 @@ type Sink struct {
 // A Store is a store that a sub-topology keeps.
 type Store struct {
 	Name    string
-	Logged  bool              // has a changelog topic
+	Logged  bool              // has a changelog topic of its own
+	Source  Topic             // the source topic that serves as its changelog, if one does
 	Configs map[string]string // of the changelog topic, beyond the defaults
+}
+
+// Changelog returns the name of the topic that the store is restored from; ok is
+// false if there is none. own says whether the store writes it.
+func (s Store) Changelog(app string) (topic string, own, ok bool) {
+	switch {
+	case s.Source.Name != "":
+		return s.Source.Resolve(app), false, true
+	case s.Logged:
+		return Changelog(app, s.Name), true, true
+	}
+	return "", false, false
 }
 
 // A Node is one vertex. Open wires it into a task: it is called once per task,

@@ -60,7 +60,8 @@ type Task struct {
 type StorePartition struct {
 	Store
 	Index int    // among the task's stores
-	Topic string // changelog; empty if the store is not logged
+	Topic string // its own changelog; empty if it has none
+	Input int    // the source that serves as its changelog; -1 if none does
 	State *state.Store
 }
 
@@ -76,8 +77,10 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		if err != nil {
 			return nil, fmt.Errorf("task %s: %w", t.ID(), err)
 		}
-		p := &StorePartition{Store: spec, Index: i, State: s}
-		if spec.Logged {
+		p := &StorePartition{Store: spec, Index: i, State: s, Input: -1}
+		if spec.Source.Name != "" {
+			p.Input = slices.IndexFunc(sub.Sources, func(s Source) bool { return s.Topic == spec.Source })
+		} else if spec.Logged {
 			p.Topic = Changelog(env.App, spec.Name)
 		}
 		t.stores = append(t.stores, p)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/failpoint"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
@@ -138,10 +137,18 @@ func (w *Worker) committed(r *Run) {
 	r.Task.Commit()
 	behind := int64(0)
 	for i, s := range r.Task.Stores() {
-		if rec := r.last[i]; rec != nil {
-			pos, _ := s.State.Position()
-			s.State.SetPosition(engine.Position{Topic: pos.Topic, Offset: rec.Offset + 1, Time: now})
+		pos, _ := s.State.Position()
+		pos.Time = now
+		switch rec := r.last[i]; {
+		case rec != nil:
+			pos.Offset = rec.Offset + 1
+			s.State.SetPosition(pos)
 			r.last[i] = nil
+		case s.Input >= 0:
+			if offset, ok := r.offsetOf(points, s.Source); ok {
+				pos.Offset = offset
+				s.State.SetPosition(pos)
+			}
 		}
 		b, _ := s.State.Behind()
 		behind += b

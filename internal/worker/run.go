@@ -43,6 +43,18 @@ func (r *Run) Committed() []task.Point {
 	return nil
 }
 
+// offsetOf is the offset of a source topic's point; ok is false where the topic has
+// no partition for the task.
+func (r *Run) offsetOf(points []task.Point, topic task.Topic) (offset int64, ok bool) {
+	name := topic.Resolve(r.Task.App())
+	for _, p := range points {
+		if p.Topic == name {
+			return p.Offset, true
+		}
+	}
+	return 0, false
+}
+
 // addOffsets adds where the task's inputs stand, as the broker is told.
 func (r *Run) addOffsets(offsets map[kafka.TopicPartition]kafka.Committed, points []task.Point) {
 	for _, p := range points {

@@ -156,7 +156,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Configs: spec.Configs})
+		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs})
 	}
 	return sub
 }
@@ -218,8 +218,8 @@ func (t *Topology) Describe() string {
 		}
 		for _, s := range sub.Stores {
 			fmt.Fprintf(&b, "  keeps  %s", s.Name)
-			if s.Logged {
-				fmt.Fprintf(&b, " (changelog %s)", task.Changelog("<application>", s.Name))
+			if topic, _, ok := s.Changelog("<application>"); ok {
+				fmt.Fprintf(&b, " (changelog %s)", topic)
 			}
 			b.WriteByte('\n')
 		}

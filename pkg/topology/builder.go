@@ -15,13 +15,14 @@ type Builder struct {
 	sources  map[string]source // by topic
 	owners   map[string]string // store -> node that owns it
 	specs    map[string]store.Spec
+	backed   map[string]task.Topic // stores whose changelog is their source topic
 	coalesce bool
 	errs     []error
 }
 
 // New returns an empty builder.
 func New() *Builder {
-	return &Builder{sources: map[string]source{}, owners: map[string]string{}, specs: map[string]store.Spec{}}
+	return &Builder{sources: map[string]source{}, owners: map[string]string{}, specs: map[string]store.Spec{}, backed: map[string]task.Topic{}}
 }
 
 // Coalesce makes every table of the topology emit each changed key once per
@@ -41,7 +42,18 @@ func (b *Builder) From[K, V any](topic Topic[K, V], more ...Topic[K, V]) Stream[
 // Table reads a topic as a table: the last value of each key, kept in st. A null
 // value deletes its key, a record without a key is dropped.
 func (b *Builder) Table[K, V any](topic Topic[K, V], st store.KV[K, V], opts ...TableOption) Table[K, V] {
+	if b.tableOptions(opts).backed {
+		b.backed[st.Name()] = task.Topic{Name: topic.name}
+	}
 	return b.From(topic).Table(st, opts...)
+}
+
+func (b *Builder) tableOptions(opts []TableOption) tableOptions {
+	o := tableOptions{coalesce: b.coalesce}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
 }
 
 // A source is a topic that is read.

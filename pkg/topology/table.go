@@ -27,11 +27,20 @@ type reader[K, V any] interface {
 // A TableOption changes how a table behaves.
 type TableOption func(*tableOptions)
 
-type tableOptions struct{ coalesce bool }
+type tableOptions struct {
+	coalesce bool
+	backed   bool
+}
 
 // Coalesced makes the table emit each changed key once per commit, with its last
 // value, instead of every update.
 func Coalesced() TableOption { return func(o *tableOptions) { o.coalesce = true } }
+
+// SourceAsChangelog makes the topic that Builder.Table reads serve as the changelog
+// of its store, so that the rows are not kept twice. The topic must be compacted,
+// which is checked at start; the store's serdes must write what the topic holds. A
+// restored table stops where the task has read the topic to.
+func SourceAsChangelog() TableOption { return func(o *tableOptions) { o.backed = true } }
 
 // Stream returns the table's updates. A deleted row is a null value.
 func (t Table[K, V]) Stream() Stream[K, V] {
@@ -57,9 +66,9 @@ func (s Stream[K, V]) Table(st store.KV[K, V], opts ...TableOption) Table[K, V] 
 // brings: it is given one that holds the key, the old value and its time, and
 // fills in the rest; it returns false for a record without effect.
 func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []TableOption, next func(Record[K, V], *store.Change[K, A]) bool) Table[K, A] {
-	o := tableOptions{coalesce: s.b.coalesce}
-	for _, opt := range opts {
-		opt(&o)
+	o := s.b.tableOptions(opts)
+	if o.backed && s.b.backed[st.Name()].Name == "" {
+		s.b.fail("table %q: only Builder.Table can have its source topic as changelog", st.Name())
 	}
 	s.needsKey(kind, st.Name())
 	s.b.own(st, kind+" "+st.Name())

@@ -311,3 +311,30 @@ sub-topology 1
 		t.Error(got)
 	}
 }
+
+func TestSourceAsChangelog(t *testing.T) {
+	t.Parallel()
+	limits := topology.NewTopic("limits", serde.String, serde.Int64)
+	asks := topology.NewTopic("asks", serde.String, serde.String)
+	out := topology.NewTopic("out", serde.String, serde.Int64)
+	rows := store.KeyValue("limits", serde.String, serde.Int64)
+	b := topology.New()
+	table := b.Table(limits, rows, topology.SourceAsChangelog())
+	b.From(asks).JoinTable(table, func(_ string, n int64) int64 { return n }).To(out)
+
+	d := topologytest.New(t, b)
+	d.Send(limits, "a", 1)
+	d.Send(limits, "a", 2)
+	d.Pipe(limits, topology.Record[string, int64]{NullKey: true, Value: 9})
+	for _, local := range []topologytest.Local{topologytest.LoseState, topologytest.KeepState} {
+		d.Restart(local)
+		d.Send(asks, "a", "?")
+	}
+	expect(t, pairs(d.Take(out)), "a=2", "a=2")
+
+	b = topology.New()
+	b.From(limits).Table(rows, topology.SourceAsChangelog())
+	if _, err := b.Build(); err == nil || !strings.Contains(err.Error(), "only Builder.Table") {
+		t.Errorf("err = %v", err)
+	}
+}

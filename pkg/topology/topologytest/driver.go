@@ -154,8 +154,11 @@ func (d *Driver) settle(t *task.Task) {
 		d.points[place{p.Topic, t.Partition()}] = p
 	}
 	for _, s := range t.Stores() {
-		if s.Topic != "" {
+		switch {
+		case s.Topic != "":
 			s.State.SetPosition(engine.Position{Offset: int64(len(d.topic(s.Topic).partition(t.Partition())))})
+		case s.Input >= 0:
+			s.State.SetPosition(engine.Position{Offset: d.points[place{s.Source.Resolve(app), t.Partition()}].Offset})
 		}
 	}
 	t.Commit()

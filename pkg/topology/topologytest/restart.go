@@ -118,17 +118,23 @@ func (d *Driver) flushEngine() {
 
 func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
 	s, err := state.Open(d.engine, engine.Namespace{Store: spec.Name, Partition: p})
-	if err != nil || !spec.Logged {
+	topic, own, ok := spec.Changelog(app)
+	if err != nil || !ok {
 		return s, err
 	}
-	records := d.topic(task.Changelog(app, spec.Name)).partition(p)
+	records := d.topic(topic).partition(p)
+	if !own {
+		records = records[:d.points[place{topic, p}].Offset]
+	}
 	pos, _ := s.Position()
 	r, err := state.NewRestorer(s)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range records[pos.Offset:] {
-		r.Apply(m.Key, m.Value, m.Time)
+		if m.Key != nil {
+			r.Apply(m.Key, m.Value, m.Time)
+		}
 	}
 	return s, r.Write(engine.Position{Offset: int64(len(records))})
 }
