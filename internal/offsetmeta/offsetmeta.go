@@ -99,16 +99,3 @@ func (m *Metadata) decodeTimes(b []byte) error {
 	}
 	return nil
 }
-
-// Merge takes the later of each time.
-func (m *Metadata) Merge(o Metadata) {
-	m.PartitionTime = max(m.PartitionTime, o.PartitionTime)
-	for name, t := range o.Times {
-		if m.Times == nil {
-			m.Times = map[string]int64{}
-		}
-		if have, ok := m.Times[name]; !ok || t > have {
-			m.Times[name] = t
-		}
-	}
-}
