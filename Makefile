@@ -1,0 +1,63 @@
+# leat needs Go (1.21 or newer: it fetches the toolchain that go.mod names) and make. gcc adds the race detector, docker
+# or Java adds the tests against a real Kafka; what is missing is said, and left out.
+export GOTOOLCHAIN = auto
+SHELL = bash
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES = . integration
+
+# The race detector needs cgo and a C compiler.
+RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
+
+.DEFAULT_GOAL = help
+.PHONY: help build demo test integration lint mutants bench image clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## compile bin/processor
+	$(GO) build -trimpath -o bin/processor ./cmd/processor
+
+demo: build ## count a book's words with a broker inside the process; INPUT=FILE and OUTPUT=FILE for your own
+	bin/processor demo $(if $(INPUT),--input '$(INPUT)') $(if $(OUTPUT),--output '$(OUTPUT)')
+
+test: bin/summary ## run all tests that need no Kafka, with the race detector
+	@$(if $(RACE),,echo 'SKIPPED the race detector: no C compiler for cgo';) \
+	bin/summary -budget 8m -- $(RACE) -timeout 8m ./...
+
+integration: bin/summary ## run the tests against a real Kafka: in containers if docker is here or can be installed
+	@eval "$$(integration/kafka/ensure.sh)"; \
+	echo "real Kafka: $$KAFKA_MODE, $$(. integration/kafka/env.sh; echo $$KAFKA_IMAGE)"; \
+	bin/summary -C integration -budget 15m -- -count=1 -p 1 -timeout 15m ./...
+
+lint: format tidy vet static ## check the format, the module files, go vet and staticcheck
+
+.PHONY: format tidy vet static
+format:
+	@files=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); [ -z "$$files" ] || { echo "not in gofmt's format:" $$files; exit 1; }
+tidy:
+	@for module in $(MODULES); do $(GO) -C $$module mod tidy -diff || exit 1; done
+vet:
+	@for module in $(MODULES); do $(GO) -C $$module vet ./... || exit 1; done
+static:
+	@GOTOOLCHAIN=$$($(GO) env GOVERSION) GOBIN='$(CURDIR)/bin' $(GO) install $(STATICCHECK) || \
+	{ echo 'SKIPPED staticcheck: it cannot be fetched'; exit 0; }; \
+	for module in $(MODULES); do (cd $$module && '$(CURDIR)/bin/staticcheck' ./...) || exit 1; done
+
+mutants: ## break the exactly-once rules one by one, and see that a test fails each time
+	$(GO) run ./internal/ci/mutants
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+image: ## build the container image leat/processor
+	rm -rf bin/image && mkdir -p bin/image/{etc/ssl/certs,tmp,var/lib/leat}
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -ldflags=-s -o bin/image/processor ./cmd/processor
+	cp /etc/ssl/certs/ca-certificates.crt bin/image/etc/ssl/certs/ || echo 'no CA certificates here: the image has none'
+	docker build --tag leat/processor .
+
+clean: ## remove what the targets made
+	rm -rf bin data
+
+bin/summary: $(wildcard internal/ci/summary/*.go)
+	@$(GO) build -o $@ ./internal/ci/summary

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/cmd/processor/internal/config"
+	"github.com/leatstream/leat/cmd/processor/internal/payments"
+	"github.com/leatstream/leat/cmd/processor/internal/service"
+	"github.com/leatstream/leat/cmd/processor/internal/topologies"
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+func newGenerate(sys System) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "generate --config FILE",
+		Short: "Write made-up card payments for the topology fraud, the cards' limits first",
+	}
+	rate := cmd.Flags().Float64("rate", 100, "payments a second; 0 is as fast as possible")
+	count := cmd.Flags().Int64("count", 0, "payments to write; 0 goes on until a signal")
+	seed := cmd.Flags().Uint64("seed", 1, "equal seeds make equal payments")
+	cards := cmd.Flags().Int("cards", 0, "cards that there are; 20000 by default")
+	s := addSettings(cmd, sys)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, _, err := s.load()
+		switch {
+		case err != nil:
+			return err
+		case c.Topology != "fraud":
+			return usageError{fmt.Errorf("topology: payments are made for fraud, and this is %s", c.Topology)}
+		case *rate < 0 || *count < 0 || *cards < 0:
+			return usageError{errors.New("--rate, --count and --cards cannot be less than 0")}
+		}
+		g := generator{
+			out: sys, count: *count, pace: *rate > 0,
+			payments: payments.New(payments.Options{Seed: *seed, Cards: *cards, Rate: *rate, Start: time.Now()}),
+		}
+		return g.run(cmd.Context(), c)
+	}
+	return cmd
+}
+
+// A generator writes limits and payments to their topics.
+type generator struct {
+	out      System
+	payments *payments.Generator
+	count    int64 // 0: without end
+	pace     bool  // as time goes by, or all at once
+	client   *kgo.Client
+	fail     context.CancelCauseFunc
+}
+
+// run writes until all is written or ctx ends, which is as good.
+func (g *generator) run(parent context.Context, c *config.Config) (err error) {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	g.fail = cancel
+	if g.client, err = service.Connect(ctx, c.Kafka, kgo.UnknownTopicRetries(3), kgo.MaxBufferedBytes(32<<20)); err != nil {
+		return err
+	}
+	defer g.client.Close()
+	start := time.Now()
+	n, err := g.write(ctx, c.Topics)
+	if err == nil {
+		err = g.client.Flush(context.WithoutCancel(ctx))
+	}
+	if cause := context.Cause(ctx); cause != nil && parent.Err() == nil {
+		return cause
+	}
+	if err != nil && parent.Err() == nil {
+		return err
+	}
+	fmt.Fprintf(g.out.Out, "%d payments of %d cards in %v\n", n, len(g.payments.Cards()), time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+func (g *generator) write(ctx context.Context, topics map[string]string) (n int64, err error) {
+	limits, paid := topologies.LimitTopic(topics["limits"]), topologies.PaymentTopic(topics["payments"])
+	now := time.Now()
+	for _, card := range g.payments.Cards() {
+		if err := send(ctx, g, limits, topology.Record[string, topologies.Limit]{Key: card.Number, Value: card.Limit, Time: now}); err != nil {
+			return 0, err
+		}
+	}
+	if err := g.client.Flush(ctx); err != nil {
+		return 0, err
+	}
+	for g.count == 0 || n < g.count {
+		p := g.payments.Next()
+		if g.pace && !until(ctx, p.At) {
+			return n, nil
+		}
+		if err := send(ctx, g, paid, topology.Record[string, topologies.Payment]{Key: p.Card, Value: p.Payment, Time: p.At}); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// send writes one record. A record that cannot be written ends the generator.
+func send[V any](ctx context.Context, g *generator, to topology.Topic[string, V], r topology.Record[string, V]) error {
+	key, value, err := to.Encode(r)
+	if err != nil {
+		return err
+	}
+	g.client.Produce(ctx, &kgo.Record{Topic: to.Name(), Key: key, Value: value, Timestamp: r.Time}, func(_ *kgo.Record, err error) {
+		if err != nil {
+			g.fail(fmt.Errorf("topic %s: %w: processor topics prints how to create it", to.Name(), err))
+		}
+	})
+	return ctx.Err()
+}
+
+// until waits for a time. It returns false if ctx ends first.
+func until(ctx context.Context, at time.Time) bool {
+	t := time.NewTimer(time.Until(at))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,81 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// validate finds values that are wrong by themselves or do not go together.
+func (c *Config) validate() error {
+	v := validator{c: c}
+	v.check(c.Application != "", "application", "give the service a name: its group id, transactional ids and internal topics derive from it")
+	v.kafka()
+	v.sasl()
+	v.processing()
+	v.check(c.State.Dir != "" || c.State.Engine == "memory", "state.dir", "pebble needs a directory; or set state.engine to memory")
+	for path, d := range map[string]time.Duration{
+		"processing.commit_interval":     c.Processing.CommitInterval,
+		"processing.transaction_timeout": c.Processing.TransactionTimeout,
+		"processing.shutdown_timeout":    c.Processing.ShutdownTimeout,
+		"membership.session_timeout":     c.Membership.SessionTimeout,
+		"membership.rebalance_timeout":   c.Membership.RebalanceTimeout,
+		"state.flush_interval":           c.State.FlushInterval,
+	} {
+		v.check(d > 0, path, "%v is not more than 0", d)
+	}
+	v.check(c.Memory.Budget > 0, "memory.budget", "it must be more than 0")
+	v.check(c.Processing.MaxRecordBytes > 0 && c.Processing.MaxRecordBytes < 1<<31, "processing.max_record_bytes", "it must be more than 0 and less than 2GiB")
+	v.check(c.State.FlushBytes > 0, "state.flush_bytes", "it must be more than 0")
+	slices.SortFunc(v.errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(v.errs...)
+}
+
+type validator struct {
+	c    *Config
+	errs []error
+}
+
+func (v *validator) check(ok bool, path, format string, args ...any) {
+	if !ok {
+		v.errs = append(v.errs, v.c.fault(path, format, args...))
+	}
+}
+
+func (v *validator) kafka() {
+	k := v.c.Kafka
+	v.check(len(k.Brokers) > 0, "kafka.brokers", "name at least one broker as host:port, or [embedded]")
+	v.check(len(k.Brokers) < 2 || !slices.Contains(k.Brokers, Embedded), "kafka.brokers", "embedded stands alone: name brokers, or only embedded")
+	v.check(!k.IsEmbedded() || !k.TLS.Enabled, "kafka.tls.enabled", "the embedded broker has no TLS")
+	v.check(!k.IsEmbedded() || k.SASL.Mechanism == "", "kafka.sasl.mechanism", "the embedded broker has no SASL")
+	t := k.TLS
+	given := t.CA != "" || t.Cert != "" || t.Key != "" || t.ServerName != "" || t.InsecureSkipVerify
+	v.check(t.Enabled || !given, "kafka.tls.enabled", "other keys of kafka.tls are set: set this one to true, or remove them")
+	v.check((t.Cert == "") == (t.Key == ""), "kafka.tls.cert", "a certificate and its key go together: set kafka.tls.cert and kafka.tls.key, or neither")
+}
+
+func (v *validator) sasl() {
+	s := v.c.Kafka.SASL
+	v.check(s.Password == "" || s.PasswordFile == "", "kafka.sasl.password", "there is a password_file, too: remove one")
+	v.check(s.Token == "" || s.TokenFile == "", "kafka.sasl.token", "there is a token_file, too: remove one")
+	switch s.Mechanism {
+	case "":
+		set := s.Username != "" || s.Password != "" || s.PasswordFile != "" || s.Token != "" || s.TokenFile != ""
+		v.check(!set, "kafka.sasl.mechanism", "other keys of kafka.sasl are set: choose a mechanism, or remove them")
+	case "OAUTHBEARER":
+		v.check(s.Token != "" || s.TokenFile != "", "kafka.sasl.mechanism", "OAUTHBEARER needs kafka.sasl.token or kafka.sasl.token_file")
+	default:
+		v.check(s.Username != "" && (s.Password != "" || s.PasswordFile != ""), "kafka.sasl.mechanism", "%s needs kafka.sasl.username and kafka.sasl.password or kafka.sasl.password_file", s.Mechanism)
+	}
+}
+
+func (v *validator) processing() {
+	p := v.c.Processing
+	v.check(p.Workers >= 0, "processing.workers", "%d is less than 0; 0 is one per CPU", p.Workers)
+	v.check(p.TransactionTimeout > p.CommitInterval, "processing.transaction_timeout", "%v is not more than the commit interval of %v", p.TransactionTimeout, p.CommitInterval)
+	dead := p.DecodeFailures == "dead_letter" || p.ProcessFailures == "dead_letter"
+	v.check(!dead || p.DeadLetterTopic != "", "processing.dead_letter_topic", "name the topic that dead letters go to")
+	factor := v.c.InternalTopics.ReplicationFactor
+	v.check(factor == -1 || factor >= 1 && factor < 1<<15, "internal_topics.replication_factor", "%d is neither -1, the broker's default, nor a number of replicas", factor)
+}

@@ -1,0 +1,111 @@
+// Package service makes a configuration into a running service: the topology, the
+// runtime, the brokers' clients and what is served over HTTP.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/leatstream/leat/cmd/processor/internal/config"
+	"github.com/leatstream/leat/cmd/processor/internal/topologies"
+	"github.com/leatstream/leat/internal/embedded"
+	"github.com/leatstream/leat/pkg/streams"
+)
+
+// Logger returns the logger that a configuration asks for.
+func Logger(c config.Log, out io.Writer) *slog.Logger {
+	var level slog.Level
+	if level.UnmarshalText([]byte(c.Level)) != nil {
+		level = slog.LevelInfo
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, opts))
+	}
+	return slog.New(slog.NewTextHandler(out, opts))
+}
+
+// Run runs the configured topology until ctx ends, which stops it cleanly.
+func Run(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
+	top, ok := topologies.Find(c.Topology)
+	if !ok {
+		return fmt.Errorf("there is no topology %q", c.Topology)
+	}
+	t, err := top.Build(c.Topics)
+	if err != nil {
+		return err
+	}
+	log.Info("configuration", slog.Any("", c)) // no name: its keys stand by themselves
+	if c.Kafka.IsEmbedded() {
+		local, err := startEmbedded(c, top, log)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, local.close()) }()
+		c = local.config
+	}
+	settings, err := Settings(c, log)
+	if err != nil {
+		return err
+	}
+	app, err := streams.New(t, settings)
+	if err != nil {
+		return err
+	}
+	if c.HTTP.Listen != "" {
+		m, err := listen(c.HTTP.Listen, app.Status, log)
+		if err != nil {
+			return err
+		}
+		defer m.close()
+		log.Info("HTTP is served", "address", m.addr.String())
+	}
+	log.Info("running", "application", c.Application, "topology", c.Topology)
+	if err := app.Run(ctx); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// embeddedPartitions is how many partitions the topics of an embedded broker have.
+const embeddedPartitions = 4
+
+// local is a broker inside the process, with the configuration to use it.
+type local struct {
+	broker *embedded.Broker
+	config *config.Config
+	dir    string
+}
+
+// startEmbedded starts a broker with the topology's topics. It starts empty, so
+// state must, too: it is kept in a directory that goes with the broker.
+func startEmbedded(c *config.Config, top topologies.Topology, log *slog.Logger) (*local, error) {
+	dir, err := os.MkdirTemp("", "leat-state-")
+	if err != nil {
+		return nil, err
+	}
+	topics := map[string]int32{}
+	for _, t := range top.Topics {
+		topics[c.Topics[t.Part]] = embeddedPartitions
+	}
+	if c.Processing.DeadLetterTopic != "" {
+		topics[c.Processing.DeadLetterTopic] = embeddedPartitions
+	}
+	b, err := embedded.Start(embedded.Options{Topics: topics, OnDisk: true, Logger: log})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	with := *c
+	with.Kafka.Brokers, with.State.Dir = b.Addrs(), dir
+	log.Warn("the broker is inside the process: topics and state are gone when it stops", "brokers", b.Addrs())
+	return &local{b, &with, dir}, nil
+}
+
+func (l *local) close() error {
+	return errors.Join(l.broker.Close(), os.RemoveAll(l.dir))
+}

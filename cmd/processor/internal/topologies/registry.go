@@ -1,0 +1,69 @@
+// Package topologies holds what the processor can run, by name. Each topology is a
+// file of its own; it knows how its topics are called only by what it is told.
+package topologies
+
+import (
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+// A Topology can be run by its name.
+type Topology struct {
+	Name        string
+	Description string // one line
+	Topics      []Topic
+	builder     func(topics map[string]string) *topology.Builder
+}
+
+// A Topic is one that a topology reads or writes.
+type Topic struct {
+	Part    string // what it is to the topology
+	Default string // its name, where no other is given
+	Use     Use
+}
+
+// Use says what a topology does with a topic.
+type Use int8
+
+const (
+	Read Use = iota
+	Written
+)
+
+func (u Use) String() string {
+	if u == Written {
+		return "written"
+	}
+	return "read"
+}
+
+var all = []Topology{wordcount, count, passOn, fraud}
+
+// All returns every topology there is.
+func All() []Topology { return all }
+
+// Find returns the topology of that name, and whether there is one.
+func Find(name string) (t Topology, ok bool) {
+	for _, t := range all {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return Topology{}, false
+}
+
+// Defaults are the names of t's topics by part, where no others are given.
+func (t Topology) Defaults() map[string]string {
+	names := map[string]string{}
+	for _, topic := range t.Topics {
+		names[topic.Part] = topic.Default
+	}
+	return names
+}
+
+// Builder returns t under construction. topics names all of its topics by part.
+func (t Topology) Builder(topics map[string]string) *topology.Builder { return t.builder(topics) }
+
+// Build returns t over the topics of those names.
+func (t Topology) Build(topics map[string]string) (*topology.Topology, error) {
+	return t.builder(topics).Build()
+}

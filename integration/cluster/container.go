@@ -1,0 +1,148 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/moby/moby/api/types/container"
+	mobynet "github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+	"github.com/testcontainers/testcontainers-go/network"
+)
+
+// clientPort is where a broker in a container listens for clients of the host.
+const clientPort = "9092/tcp"
+
+// A contained is a broker in a container.
+type contained struct {
+	docker *testcontainers.DockerClient
+	create []testcontainers.ContainerCustomizer
+	c      *testcontainers.DockerContainer // nil until the first start
+}
+
+func newContainers(ctx context.Context, o Options) (*Cluster, error) {
+	docker, err := connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	removeOrphans(ctx, docker)
+	ports, err := freePorts(o.Brokers)
+	if err != nil {
+		return nil, err
+	}
+	nw, err := network.New(ctx, network.WithLabels(owned()))
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Mode: modeContainer + " " + image, free: func() {
+		nw.Remove(context.Background())
+		docker.Close()
+	}}
+	nodes := make([]layout, o.Brokers)
+	for i := range nodes {
+		seed := fmt.Sprintf("%s:%d", dockerHost(), ports[i])
+		nodes[i] = layout{
+			bind:       map[string]string{"CLIENT": ":9092", "BROKER": ":9093", "CONTROLLER": ":9094"},
+			advertised: map[string]string{"CLIENT": seed, "BROKER": hostname(i) + ":9093", "CONTROLLER": hostname(i) + ":9094"},
+		}
+		c.Seeds = append(c.Seeds, seed)
+	}
+	for i := range nodes {
+		c.nodes = append(c.nodes, &contained{docker: docker, create: []testcontainers.ContainerCustomizer{
+			network.WithNetwork([]string{hostname(i)}, nw),
+			testcontainers.WithLabels(owned()),
+			testcontainers.WithEnv(environment(o.properties(i, nodes))),
+			testcontainers.WithExposedPorts(clientPort),
+			testcontainers.WithHostConfigModifier(publish(ports[i])),
+		}})
+	}
+	return c, nil
+}
+
+// connect returns docker's client. testcontainers' own guard against left-over containers is off: it is one more image,
+// which a machine without a registry does not have; removeOrphans does its work.
+func connect(ctx context.Context) (*testcontainers.DockerClient, error) {
+	os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	log.SetDefault(log.NewNoopLogger())
+	return testcontainers.NewDockerClientWithOpts(ctx)
+}
+
+func hostname(i int) string { return fmt.Sprintf("kafka-%d", nodeID(i)) }
+
+// dockerHost is where docker publishes ports. testcontainers would guess another one where the tests themselves run in
+// something that looks like a container.
+func dockerHost() string {
+	if host := os.Getenv("TESTCONTAINERS_HOST_OVERRIDE"); host != "" {
+		return host
+	}
+	return "127.0.0.1"
+}
+
+// publish fixes the port of the host: docker would choose another one at each start.
+func publish(port int) func(*container.HostConfig) {
+	bind := mobynet.PortBinding{HostPort: fmt.Sprint(port)}
+	if ip, err := netip.ParseAddr(dockerHost()); err == nil && ip.IsLoopback() {
+		bind.HostIP = ip
+	}
+	return func(h *container.HostConfig) {
+		h.PortBindings = mobynet.PortMap{mobynet.MustParsePort(clientPort): {bind}}
+	}
+}
+
+// environment spells properties as the image wants them.
+func environment(properties map[string]string) map[string]string {
+	spell := strings.NewReplacer(".", "_", "_", "__", "-", "___")
+	env := map[string]string{"KAFKA_HEAP_OPTS": heap}
+	for k, v := range properties {
+		env["KAFKA_"+strings.ToUpper(spell.Replace(k))] = v
+	}
+	return env
+}
+
+func (n *contained) start(ctx context.Context) (err error) {
+	if n.c != nil {
+		_, err = n.docker.ContainerStart(ctx, n.c.ID, client.ContainerStartOptions{})
+		return err
+	}
+	n.c, err = testcontainers.Run(ctx, image, n.create...)
+	return err
+}
+
+func (n *contained) signal(ctx context.Context, s syscall.Signal) (err error) {
+	switch s {
+	case syscall.SIGSTOP:
+		_, err = n.docker.ContainerPause(ctx, n.c.ID, client.ContainerPauseOptions{})
+	case syscall.SIGCONT:
+		_, err = n.docker.ContainerUnpause(ctx, n.c.ID, client.ContainerUnpauseOptions{})
+	default:
+		_, err = n.docker.ContainerKill(ctx, n.c.ID, client.ContainerKillOptions{Signal: "KILL"})
+	}
+	return err
+}
+
+func (n *contained) state(ctx context.Context) (running bool, log string) {
+	state, err := n.c.State(ctx)
+	if err != nil {
+		return false, err.Error()
+	}
+	logs, err := n.c.Logs(ctx)
+	if err != nil {
+		return state.Running, err.Error()
+	}
+	defer logs.Close()
+	text, _ := io.ReadAll(logs)
+	return state.Running, tail(text)
+}
+
+func (n *contained) remove(ctx context.Context) {
+	if n.c != nil {
+		n.docker.ContainerRemove(ctx, n.c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	}
+}

@@ -1,0 +1,266 @@
+package changelog
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatstream/leat/internal/kafka"
+)
+
+// kgo can decode answers, too, but only each as a whole, into records of 160
+// bytes: a full answer of small records would become ten times as large. Here
+// the record batches, which the brokers keep below a MiB or so, are decoded one
+// by one when they are applied.
+
+// chunkBytes is about how much is handed to apply at once.
+const chunkBytes = 1 << 20
+
+// An answer is what a broker sent of a partition.
+type answer struct {
+	kafka.TopicPartition
+	raw         []byte // whole record batches
+	aborted     []kmsg.FetchResponseTopicPartitionAbortedTransaction
+	from, until int64 // what is wanted of it
+	next, end   int64 // the position behind it, and the high watermark
+}
+
+// Parts of the format of a record batch, version 2, the only one since Kafka 4.0.
+const (
+	batchHeader  = 61 // bytes before the records
+	batchPrefix  = 12 // bytes that the length does not count
+	crcFrom      = 21 // the first byte that the checksum covers
+	deltaAt      = 23 // of the last offset delta
+	magic        = 2
+	codecMask    = 0x07
+	appendTime   = 0x08
+	transaction  = 0x10
+	control      = 0x20
+	abortControl = 0
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// whole returns the length of the batches at the front of raw that are complete
+// and of use, and the position behind them. A broker cuts its answer where it is
+// full, and a reader of what is committed is sent nothing from the last stable
+// offset on.
+func whole(raw []byte, next, stable, until int64) (n int, behind int64) {
+	for len(raw)-n >= batchHeader {
+		b := raw[n:]
+		first := int64(binary.BigEndian.Uint64(b))
+		size := int64(binary.BigEndian.Uint32(b[8:])) + batchPrefix
+		if size > int64(len(b)) || first >= stable {
+			break
+		}
+		if first >= until { // what was there has been compacted away
+			return n, until
+		}
+		last := first + int64(int32(binary.BigEndian.Uint32(b[deltaAt:])))
+		n, next = n+int(max(size, batchHeader)), max(next, last+1) // one that is too short is for each to complain of
+	}
+	return n, min(next, until)
+}
+
+// A decoder makes batches of answers. It belongs to one goroutine.
+type decoder struct {
+	kgo.Decompressor
+	batch   kmsg.RecordBatch
+	records []Record // used again and again
+}
+
+// each gives apply the committed records of a, in pieces.
+func (d *decoder) each(a answer, apply func(Batch) error) error {
+	aborts, size, next := newAborts(a.aborted), 0, a.from
+	raw := a.raw
+	for {
+		if len(raw) == 0 {
+			next = a.next
+		}
+		if len(raw) == 0 || size >= chunkBytes {
+			err := apply(Batch{a.TopicPartition, d.records, next, a.end})
+			clear(d.records) // lets go of the memory
+			d.records, size = d.records[:0], 0
+			if err != nil || len(raw) == 0 {
+				return err
+			}
+		}
+		n, err := d.read(raw)
+		if err != nil {
+			return &PartitionError{a.TopicPartition, next, err}
+		}
+		raw = raw[n:]
+		next = max(next, min(d.batch.FirstOffset+int64(d.batch.LastOffsetDelta)+1, a.until))
+		if aborts.skip(&d.batch) {
+			continue
+		}
+		grown, err := d.decode(a.from, a.until)
+		if err != nil {
+			return &PartitionError{a.TopicPartition, d.batch.FirstOffset, err}
+		}
+		size += grown
+	}
+}
+
+// read takes the batch at the front of raw and returns its length.
+func (d *decoder) read(raw []byte) (int, error) {
+	if len(raw) < batchHeader {
+		return 0, errors.New("record batch is too short")
+	}
+	n := int(int32(binary.BigEndian.Uint32(raw[8:]))) + batchPrefix
+	if n < batchHeader || n > len(raw) {
+		return 0, fmt.Errorf("record batch has a length of %d", n)
+	}
+	if err := d.batch.ReadFrom(raw[:n]); err != nil {
+		return 0, err
+	}
+	if d.batch.Magic != magic {
+		return 0, fmt.Errorf("record batch has format %d", d.batch.Magic)
+	}
+	if sum := crc32.Checksum(raw[crcFrom:n], castagnoli); sum != uint32(d.batch.CRC) {
+		return 0, fmt.Errorf("record batch has the checksum %08x, not %08x", sum, uint32(d.batch.CRC))
+	}
+	return n, nil
+}
+
+// decode adds the wanted records of the batch and returns the size of all.
+func (d *decoder) decode(from, until int64) (int, error) {
+	b := &d.batch
+	raw, err := d.Decompress(b.Records, kgo.CompressionCodecType(b.Attributes&codecMask))
+	if err != nil {
+		return 0, err
+	}
+	r := reader{raw}
+	for range b.NumRecords {
+		rec, ok := r.record()
+		if !ok {
+			return 0, errors.New("record batch is malformed")
+		}
+		if rec.Offset += b.FirstOffset; rec.Offset < from || rec.Offset >= until {
+			continue
+		}
+		at := b.FirstTimestamp + rec.delta
+		if b.Attributes&appendTime != 0 {
+			at = b.MaxTimestamp
+		}
+		rec.Timestamp = time.UnixMilli(at)
+		d.records = append(d.records, rec.Record)
+	}
+	if len(r.raw) > 0 {
+		return 0, fmt.Errorf("record batch has %d bytes too many", len(r.raw))
+	}
+	return len(raw), nil
+}
+
+// A reader reads records from the front of a slice.
+type reader struct{ raw []byte }
+
+// A rawRecord is a record whose offset and timestamp are relative to its batch.
+type rawRecord struct {
+	Record
+	delta int64
+}
+
+func (r *reader) record() (rec rawRecord, ok bool) {
+	length, ok1 := r.varint()
+	if !ok1 || length < 1 || length > int64(len(r.raw)) {
+		return rec, false
+	}
+	body := reader{r.raw[1:length]} // the first byte is unused
+	r.raw = r.raw[length:]
+	var ok2, ok3, ok4, ok5 bool
+	rec.delta, ok1 = body.varint()
+	rec.Offset, ok2 = body.varint()
+	rec.Key, ok3 = body.bytes()
+	rec.Value, ok4 = body.bytes()
+	rec.Headers, ok5 = body.headers()
+	return rec, ok1 && ok2 && ok3 && ok4 && ok5
+}
+
+func (r *reader) varint() (int64, bool) {
+	v, n := binary.Varint(r.raw)
+	if n <= 0 {
+		return 0, false
+	}
+	r.raw = r.raw[n:]
+	return v, true
+}
+
+// bytes returns nil for null, and only then.
+func (r *reader) bytes() ([]byte, bool) {
+	n, ok := r.varint()
+	if !ok || n > int64(len(r.raw)) {
+		return nil, false
+	}
+	if n < 0 {
+		return nil, true
+	}
+	b := r.raw[:n:n]
+	r.raw = r.raw[n:]
+	return b, true
+}
+
+func (r *reader) headers() ([]kgo.RecordHeader, bool) {
+	n, ok := r.varint()
+	if !ok || n < 0 || n > int64(len(r.raw)) {
+		return nil, false
+	}
+	if n == 0 {
+		return nil, true
+	}
+	headers := make([]kgo.RecordHeader, n)
+	for i := range headers {
+		key, ok1 := r.bytes()
+		value, ok2 := r.bytes()
+		if !ok1 || !ok2 {
+			return nil, false
+		}
+		headers[i] = kgo.RecordHeader{Key: string(key), Value: value}
+	}
+	return headers, true
+}
+
+// aborts knows which batches of an answer belong to aborted transactions.
+type aborts struct {
+	ahead []kmsg.FetchResponseTopicPartitionAbortedTransaction // by first offset
+	open  map[int64]bool                                       // producers within an aborted one
+}
+
+func newAborts(txns []kmsg.FetchResponseTopicPartitionAbortedTransaction) *aborts {
+	ahead := slices.Clone(txns)
+	slices.SortFunc(ahead, func(x, y kmsg.FetchResponseTopicPartitionAbortedTransaction) int {
+		return cmp.Compare(x.FirstOffset, y.FirstOffset)
+	})
+	return &aborts{ahead, map[int64]bool{}}
+}
+
+// skip says whether b, which must come after those asked about before, holds
+// nothing that was committed.
+func (a *aborts) skip(b *kmsg.RecordBatch) bool {
+	if b.Attributes&transaction != 0 {
+		for last := b.FirstOffset + int64(b.LastOffsetDelta); len(a.ahead) > 0 && a.ahead[0].FirstOffset <= last; a.ahead = a.ahead[1:] {
+			a.open[a.ahead[0].ProducerID] = true
+		}
+	}
+	if b.Attributes&control != 0 {
+		if isAbort(b) {
+			delete(a.open, b.ProducerID)
+		}
+		return true
+	}
+	return b.Attributes&transaction != 0 && a.open[b.ProducerID]
+}
+
+// isAbort reads the key of a marker: a version and a type, two bytes each.
+func isAbort(b *kmsg.RecordBatch) bool {
+	r := reader{b.Records}
+	rec, ok := r.record()
+	return ok && len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == abortControl
+}

@@ -1,0 +1,74 @@
+package memory
+
+import (
+	"sync"
+
+	"github.com/tidwall/btree"
+
+	"github.com/leatstream/leat/internal/engine"
+)
+
+// A table is one namespace.
+//
+// A batch changes the tree in place, under the lock. The other way, to change
+// a copy and publish it, would let readers pass a writer, but the copying of
+// every leaf met costs a batch 2.5 times the time and a kilobyte of garbage
+// per entry (10 000 random writes to a million entries). So the tree is copied
+// only if there is an iterator that must not see the change, by the tree
+// itself, leaf by leaf.
+type table struct {
+	mu       sync.RWMutex
+	entries  btree.Map[string, string]
+	shared   *btree.Map[string, string] // what iterators see; nil since the last write
+	position engine.Position
+	placed   bool // position is set
+}
+
+func (t *table) get(key []byte) (string, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entries.Get(string(key))
+}
+
+// apply needs t.mu.
+func (t *table) apply(op engine.Op) {
+	t.shared = nil
+	if op.Delete {
+		t.entries.Delete(string(op.Key))
+	} else {
+		t.entries.Set(string(op.Key), string(op.Value))
+	}
+}
+
+// place needs t.mu.
+func (t *table) place(p engine.Position) { t.position, t.placed = p, true }
+
+func (t *table) at() (engine.Position, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.position, t.placed
+}
+
+// snapshot returns the entries as they are now. The iterators made between two
+// writes share one.
+func (t *table) snapshot() *btree.Map[string, string] {
+	t.mu.RLock()
+	shared := t.shared
+	t.mu.RUnlock()
+	if shared != nil {
+		return shared
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shared == nil {
+		t.shared = t.entries.Copy()
+	}
+	return t.shared
+}
+
+func (t *table) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.entries, t.shared = btree.Map[string, string]{}, nil
+	t.position, t.placed = engine.Position{}, false
+}

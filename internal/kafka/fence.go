@@ -1,0 +1,53 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Fence initialises transactional ids: their open transactions are aborted, and
+// producers that still use the ids can write no more. When it returns nil all
+// of the markers are written. opts say how to connect, nothing else; txnTimeout
+// is that of the ids' producers. All ids are tried, at the same time; ids that
+// were never used are fenced all the same.
+func Fence(ctx context.Context, opts []kgo.Opt, ids []string, txnTimeout time.Duration) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return fmt.Errorf("fence: %w", err)
+	}
+	defer cl.Close()
+	errs := make([]error, len(ids))
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		wg.Go(func() {
+			if err := retry(ctx, transient, func() error { return fence(ctx, cl, id, txnTimeout) }); err != nil {
+				errs[i] = fmt.Errorf("fence transactional id %s: %w", id, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// fence asks once. CONCURRENT_TRANSACTIONS means that an open transaction was
+// found and is being aborted.
+func fence(ctx context.Context, cl *kgo.Client, id string, txnTimeout time.Duration) error {
+	req := kmsg.NewPtrInitProducerIDRequest()
+	req.TransactionalID = &id
+	req.TransactionTimeoutMillis = int32(txnTimeout.Milliseconds())
+	resp, err := req.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
+}

@@ -1,0 +1,135 @@
+package member
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A balancer is the group's assignor: a kgo.GroupBalancer that assigns tasks and
+// never single partitions. kgo calls it from the goroutine that manages the group,
+// and from no other.
+//
+// kgo itself is told that nothing is ever assigned. So it fetches nothing, reads
+// and commits no offsets, and revokes nothing of its own; who owns what is only in
+// ownership, and in the bytes that members and brokers exchange.
+type balancer struct {
+	topology *topology
+	self     memberData
+	own      *ownership
+	roster   roster      // of the last assignment
+	synced   bool        // there was one
+	report   func(error) // of an assignment that is not for this topology
+}
+
+// protocol is the name of the assignor. A group whose members do not share it
+// cannot form.
+const protocol = "leat"
+
+// ErrTopology is wrapped by the error of a member whose topology is not the one
+// that the group runs.
+var ErrTopology = errors.New("the group runs another topology")
+
+// errUserData is wrapped by the error of user data that cannot be read.
+var errUserData = errors.New("written by another program or a broken one")
+
+func (*balancer) ProtocolName() string { return protocol }
+
+func (*balancer) IsCooperative() bool { return true }
+
+// JoinGroupMetadata claims what is owned. kgo's idea of the current assignment is
+// empty.
+func (b *balancer) JoinGroupMetadata(interests []string, _ map[string][]int32, generation int32) []byte {
+	meta := kmsg.NewConsumerMemberMetadata()
+	meta.Version = 3
+	meta.Topics = interests
+	meta.Generation = generation
+	meta.UserData = b.self.encode()
+	for _, tp := range b.own.joining(generation).partitions() {
+		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
+		owned.Topic, owned.Partitions = tp.topic, tp.partitions
+		meta.OwnedPartitions = append(meta.OwnedPartitions, owned)
+	}
+	return meta.AppendTo(nil)
+}
+
+// MemberBalancer reads what the members sent.
+func (b *balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	cb, err := kgo.NewConsumerBalancer(b, members)
+	return cb, cb.MemberTopics(), err
+}
+
+// Balance makes the plan of a generation as its leader. A leader that has not seen
+// all topics yet makes none, lest a task be assigned without one of its inputs; kgo
+// reads the metadata again and joins anew.
+func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kgo.IntoSyncAssignment {
+	for _, topic := range b.topology.topics() {
+		if counts[topic] == 0 {
+			cb.SetError(fmt.Errorf("topic %q is not known to exist", topic))
+			return nil
+		}
+	}
+	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint}
+	for i, m := range cb.Members() {
+		_, meta := cb.MemberAt(i)
+		data, err := decodeMember(meta.UserData)
+		if err != nil {
+			cb.SetError(fmt.Errorf("group member %s: %w, %w", m.MemberID, err, errUserData))
+			return nil
+		}
+		r.members = append(r.members, participant{m.MemberID, data, meta.Generation, meta.OwnedPartitions})
+	}
+	return r.plan(b.roster)
+}
+
+// ParseSyncAssignment makes the assignment the target of ownership.
+//
+// A static member that restarts is not balanced: the broker gives it what was
+// assigned to its predecessor, and kgo takes that as it is even if the member is
+// the leader. If the predecessor had another topology or other workers, the member
+// has to join again, once, to be assigned anew.
+func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	if len(assignment) == 0 {
+		return nil, errors.New("the leader left this member out") // joining again mends it
+	}
+	var got kmsg.ConsumerMemberAssignment
+	if err := got.ReadFrom(assignment); err != nil {
+		return nil, fmt.Errorf("assignment: %w, %w", err, errUserData)
+	}
+	data, err := decodeAssignment(got.UserData)
+	if err != nil {
+		return nil, fmt.Errorf("%w, %w", err, errUserData)
+	}
+	t := target{departed: data.roster.fences(), owed: data.owed}
+	if !b.synced && (data.fingerprint != b.self.fingerprint || !slices.Contains(data.roster.living, b.self.self)) {
+		t.owed = true
+	}
+	b.roster, b.synced = data.roster, true
+	if data.fingerprint != b.self.fingerprint {
+		b.report(fmt.Errorf("%w, %q and not %q: this process gets no tasks until the others have stopped", ErrTopology, data.fingerprint, b.self.fingerprint))
+	} else if t.tasks, err = b.topology.tasks(got.Topics); err != nil {
+		return nil, err
+	}
+	b.own.assigned(t)
+	return nil, nil
+}
+
+// topicPartitions are partitions of one topic.
+type topicPartitions struct {
+	topic      string
+	partitions []int32
+}
+
+func sortedPartitions(by map[string][]int32) []topicPartitions {
+	var out []topicPartitions
+	for topic, partitions := range by {
+		slices.Sort(partitions)
+		out = append(out, topicPartitions{topic, partitions})
+	}
+	slices.SortFunc(out, func(a, b topicPartitions) int { return cmp.Compare(a.topic, b.topic) })
+	return out
+}

@@ -1,0 +1,66 @@
+package serde_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/leatstream/leat/pkg/serde"
+)
+
+// FuzzDecode feeds any bytes to every decoder. What is accepted must encode to
+// the same bytes again, but for the spellings that are named here.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		"", "\x00", "\x01", "\x02", "ab", "abcd", "abcdefgh", "\x7f\xf8\x00\x00\x00\x00\x00\x01",
+		"F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6", "{f81d4fae-7dec-11d0-a765-00a0c91e6bf}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		roundTrip(t, serde.Bool, src, src)
+		roundTrip(t, serde.Int16, src, src)
+		roundTrip(t, serde.Int32, src, src)
+		roundTrip(t, serde.Int64, src, src)
+		roundTrip(t, serde.String, src, src)
+		roundTrip(t, serde.Bytes, src, src)
+		roundTrip(t, serde.Float32, src, src)
+		roundTrip(t, serde.UUID, src, bytes.ToLower(src))
+		if v, err := serde.Float64.Decode(src); err == nil && v == v {
+			roundTrip(t, serde.Float64, src, src)
+		}
+	})
+}
+
+// FuzzJSON feeds any bytes to the JSON decoder. What it makes of them must
+// survive a round trip.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", "{}", `{"ID":"a","Lines":[{"Article":"x","Count":1}]}`, `{"ID":"\ud800"}`, `{"ID":1,"ID":2}`, "{} {}",
+	} {
+		f.Add([]byte(seed))
+	}
+	s := serde.JSON[order]()
+	f.Fuzz(func(t *testing.T, src []byte) {
+		v, err := s.Decode(src)
+		if err != nil {
+			return
+		}
+		enc, err := s.Append(nil, v)
+		if err != nil {
+			t.Fatalf("%q decodes to %v, which does not encode: %v", src, v, err)
+		}
+		roundTrip(t, s, enc, enc)
+	})
+}
+
+func roundTrip[T any](t *testing.T, s serde.Serde[T], src, want []byte) {
+	t.Helper()
+	v, err := s.Decode(src)
+	if err != nil {
+		return
+	}
+	got, err := s.Append(nil, v)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%T: %x decodes to %v, which encodes to %x, %v", v, src, v, got, err)
+	}
+}

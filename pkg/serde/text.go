@@ -1,0 +1,35 @@
+package serde
+
+var (
+	// String writes a string's bytes as they are. For text that is UTF-8
+	// these are the bytes of Java's StringSerializer; bytes that are not
+	// UTF-8 survive unchanged, where Java would replace them.
+	String stringSerde
+
+	// Bytes writes a byte slice as it is. Decode returns a copy, which is
+	// empty and not nil if there are no bytes.
+	Bytes bytesSerde
+)
+
+var (
+	_ Serde[string] = String
+	_ Serde[[]byte] = Bytes
+)
+
+type stringSerde struct{}
+
+func (stringSerde) Append(dst []byte, v string) ([]byte, error) {
+	return append(notNil(dst), v...), nil
+}
+
+func (stringSerde) Decode(src []byte) (string, error) { return string(src), nil }
+
+type bytesSerde struct{}
+
+func (bytesSerde) Append(dst, v []byte) ([]byte, error) {
+	return append(notNil(dst), v...), nil
+}
+
+func (bytesSerde) Decode(src []byte) ([]byte, error) {
+	return append([]byte{}, src...), nil
+}

@@ -1,0 +1,163 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/leatstream/leat/internal/engine"
+)
+
+// The tests here write numbered batches, stop in some ugly way, and look at
+// what is there when the engine is opened again: all of the first n batches
+// and nothing of the others.
+
+// small makes flushes and compactions happen within a hundred batches.
+var small = Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10}
+
+// numbered returns batch n. It sets the key n of its own, the key that all
+// batches set, deletes the key of batch n-3, and moves the position to n.
+func numbered(n int64) *engine.Batch {
+	var b engine.Batch
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, 100), uint64(n))[:100]
+	b.Set(testNS, numberedKey(n), value)
+	b.Set(testNS, []byte("latest"), value)
+	b.Delete(testNS, numberedKey(n-3))
+	b.SetPosition(testNS, engine.Position{Offset: n})
+	return &b
+}
+
+func numberedKey(n int64) []byte { return fmt.Appendf(nil, "%08d", n) }
+
+// wantPrefix checks that e holds the first n batches, whole, for some n, and
+// returns n.
+func wantPrefix(t *testing.T, e *Engine) int64 {
+	t.Helper()
+	p, ok, err := e.Position(testNS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{}
+	if ok {
+		want["latest"] = p.Offset
+		for n := max(0, p.Offset-2); n <= p.Offset; n++ {
+			want[string(numberedKey(n))] = n
+		}
+	}
+	it, err := e.Range(testNS, nil, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for ; it.Next(); found++ {
+		n := int64(binary.BigEndian.Uint64(it.Value()))
+		if w, ok := want[string(it.Key())]; !ok || n != w {
+			t.Errorf("at position %d there is %q = %d", p.Offset, it.Key(), n)
+		}
+	}
+	if err := it.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if found != len(want) {
+		t.Errorf("at position %d there are %d keys, want %d", p.Offset, found, len(want))
+	}
+	if !ok {
+		return 0
+	}
+	return p.Offset + 1
+}
+
+// TestMachineCrash stops the machine, again and again: of what was not synced
+// some is kept and some is not, as an operating system does it. With all kept
+// it is a kill of the process.
+func TestMachineCrash(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	files := vfs.NewCrashableMem()
+	e := mustOpen(t, "state", small, files)
+	defer func() { mustClose(t, e) }()
+	for n := range int64(300) {
+		if err := e.Write(numbered(n)); err != nil {
+			t.Fatal(err)
+		}
+		if rng.IntN(10) > 0 {
+			continue
+		}
+		kept := []int{0, rng.IntN(101), 100}[rng.IntN(3)]
+		after := mustOpen(t, "state", small, files.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rng}))
+		if got := wantPrefix(t, after); got > n+1 {
+			t.Errorf("after %d batches %d are there", n+1, got)
+		}
+		mustClose(t, after)
+		if t.Failed() {
+			t.Fatalf("after a crash at batch %d with %d %% of what was not synced", n, kept)
+		}
+	}
+}
+
+const childDir = "LEAT_TEST_CHILD_DIR"
+
+// TestKill kills a process that is writing, and does it again in the directory
+// that is left, so that the second one recovers and goes on.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	before := int64(0)
+	for range 3 {
+		runChild(t, dir, before+200)
+		e := mustOpen(t, dir, small, vfs.Default)
+		before = wantPrefix(t, e)
+		mustClose(t, e)
+	}
+	if before == 0 {
+		t.Error("nothing survived")
+	}
+}
+
+// runChild runs this test binary as a writer in dir and kills it once it has
+// said that batch until is written.
+func runChild(t *testing.T, dir string, until int64) {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
+	child.Env = append(os.Environ(), childDir+"="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for n := int64(-1); n < until; {
+		if _, err := fmt.Fscanf(out, "%d\n", &n); err != nil {
+			t.Fatalf("the child said %v", err)
+		}
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, out)
+	child.Wait() // it was killed, as it should be
+}
+
+// TestKillChild is the writer. It goes on from where the directory is.
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		t.Skip("for TestKill to run")
+	}
+	e := mustOpen(t, dir, small, vfs.Default)
+	for n := wantPrefix(t, e); ; n++ {
+		if err := e.Write(numbered(n)); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("%d\n", n)
+	}
+}
