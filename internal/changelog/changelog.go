@@ -81,10 +81,11 @@ type Config struct {
 }
 
 // A Reader reads partitions through a client, which needs no options but those
-// to connect.
+// to connect. Its methods may be called concurrently.
 type Reader struct {
-	cl  *kgo.Client
-	cfg Config
+	cl     *kgo.Client
+	cfg    Config
+	decomp kgo.Decompressor
 }
 
 // NewReader returns a reader. The client stays the caller's.
@@ -96,7 +97,7 @@ func NewReader(cl *kgo.Client, cfg Config) *Reader {
 	if cfg.Stalled == nil {
 		cfg.Stalled = func(Stall) {}
 	}
-	return &Reader{cl, cfg}
+	return &Reader{cl, cfg, kgo.DefaultDecompressor()}
 }
 
 // Run reads targets until all of them are at their Until, one of them cannot be

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -68,7 +67,7 @@ func (l *leader) receive(ctx context.Context, parts []*part) []*part {
 
 // applyLoop ends when out is closed or apply has failed.
 func (l *leader) applyLoop(ctx context.Context) {
-	d := decoder{Decompressor: kgo.DefaultDecompressor()}
+	d := decoder{Decompressor: l.decomp}
 	apply := func(b Batch) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

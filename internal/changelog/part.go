@@ -18,8 +18,8 @@ import (
 type part struct {
 	Target
 	next      int64     // the position: the next offset to ask for
-	stable    int64     // last stable offset and high watermark as last seen, or -1
-	end       int64     //
+	stable    int64     // the last stable offset as last seen, or -1
+	end       int64     // the high watermark as last seen, or -1
 	epoch     int32     // of the leader that is asked
 	moved     time.Time // when it was last where it should be, or on its way
 	told      time.Time // when a stall was last looked at

@@ -23,9 +23,9 @@ type Feed struct {
 	Topic     string
 	Partition int32
 	From      int64
-	Source    int          // the task's input
-	Out       chan<- Batch // where batches go, in offset order
-	Limit     int64        // bytes that may wait before the partition is paused
+	Source    int    // the task's input
+	To        *Inbox // where batches go, in offset order
+	Limit     int64  // bytes that may wait before the partition is paused
 
 	f      *Fetcher
 	queued atomic.Int64 // bytes handed over and not done
@@ -233,15 +233,15 @@ func (f *Fetcher) dispatch(ctx context.Context, fetches kgo.Fetches) (err error)
 		switch {
 		case err != nil:
 		case p.Err != nil:
-			err = classify(ctx, p)
+			err = classify(p)
 		case fd != nil && len(p.Records) > 0:
-			f.hand(ctx, fd, p.FetchPartition)
+			f.hand(fd, p.FetchPartition)
 		}
 	})
 	return err
 }
 
-func (f *Fetcher) hand(ctx context.Context, fd *Feed, p kgo.FetchPartition) {
+func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
 	b := Batch{Feed: fd, Records: p.Records, End: p.LastStableOffset}
 	for _, r := range p.Records {
 		b.Bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
@@ -249,10 +249,7 @@ func (f *Fetcher) hand(ctx context.Context, fd *Feed, p kgo.FetchPartition) {
 	if fd.queued.Add(b.Bytes) > fd.Limit && !fd.paused.Swap(true) {
 		f.cl.PauseFetchPartitions(map[string][]int32{fd.Topic: {fd.Partition}})
 	}
-	select {
-	case fd.Out <- b:
-	case <-ctx.Done():
-	}
+	fd.To.put(b)
 }
 
 // recordOverhead is about what a record costs in memory besides its bytes.
@@ -260,7 +257,7 @@ const recordOverhead = 300
 
 // classify returns the error that ends Run, or nil for one that passes: the
 // client goes on by itself after those.
-func classify(ctx context.Context, p kgo.FetchTopicPartition) error {
+func classify(p kgo.FetchTopicPartition) error {
 	switch err := p.Err; {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrClientClosed):
 		return nil // a poke, or the end
@@ -270,6 +267,8 @@ func classify(ctx context.Context, p kgo.FetchTopicPartition) error {
 		return &PositionError{p.Topic, p.Partition, fmt.Errorf("the position to go on from is not in the topic any more: records were deleted before they were processed. Reset the application's offsets, or set them to where it should go on: %w", err)}
 	case errors.Is(err, kerr.TopicAuthorizationFailed):
 		return &PositionError{p.Topic, p.Partition, fmt.Errorf("grant READ on the topic: %w", err)}
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.InconsistentTopicID):
+		return &PositionError{p.Topic, p.Partition, fmt.Errorf("the topic was deleted, and maybe created anew: what was committed is of the old one. Reset the application, and start it again: %w", err)}
 	case kerr.IsRetriable(err):
 		return nil
 	default:

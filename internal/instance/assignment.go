@@ -56,7 +56,7 @@ func (in *Instance) Assigned(_ context.Context, tasks []assign.Task, departed []
 	in.log.Info("assigned tasks", "tasks", tasks)
 	fenced := sync.OnceValue(func() error { return in.fence(in.ctx, departed) })
 	for _, s := range slots {
-		in.open(s, fenced, 0)
+		in.open(s, nil, fenced)
 	}
 }
 
@@ -75,6 +75,10 @@ func (in *Instance) newSlot(t assign.Task) *slot {
 		if in.layout.Subs[i].ID == t.Sub {
 			s.sub = &in.layout.Subs[i]
 		}
+	}
+	if t.Partition >= s.sub.Partitions {
+		in.fail(fmt.Errorf("task %s is new: one of %v has gained partitions since this process started; start it again to take them up", t, s.sub.Topics))
+		return nil
 	}
 	s.ctx, s.cancel = context.WithCancel(in.ctx)
 	in.mu.slots[t] = s
@@ -169,24 +173,36 @@ func (in *Instance) awaitOpened(s *slot) *worker.Run {
 	return s.run
 }
 
-// open restores a task and gives it to its worker, in the background.
-func (in *Instance) open(s *slot, fenced func() error, wait time.Duration) {
+// open restores a task and gives it to its worker, in the background. old is the run
+// that it had before, whose transaction failed.
+func (in *Instance) open(s *slot, old *worker.Run, fenced func() error) {
 	opened := s.opened
 	in.wg.Go(func() {
 		defer close(opened)
-		err := in.opened(s, fenced, wait)
-		if err != nil && s.ctx.Err() == nil {
+		err := in.opened(s, old, fenced)
+		if err != nil && s.ctx.Err() == nil && !in.isStopping() {
 			in.fail(fmt.Errorf("task %s: %w", s.task, err))
 		}
 	})
 }
 
+func (in *Instance) isStopping() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.mu.stopping
+}
+
 // opened does what open says. One task restores at a time in each of a few places.
-func (in *Instance) opened(s *slot, fenced func() error, wait time.Duration) error {
-	select {
-	case <-time.After(wait):
-	case <-s.ctx.Done():
-		return nil
+func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error {
+	if old != nil {
+		if err := in.fetcher.Remove(in.ctx, present(old)); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(backoff(s.failures)):
+		case <-s.ctx.Done():
+			return nil
+		}
 	}
 	var reader *changelog.Reader
 	select {
@@ -228,7 +244,7 @@ func (in *Instance) reopen(runs []*worker.Run, _ error) {
 		if !again {
 			continue
 		}
-		in.open(s, func() error { return in.fetcher.Remove(s.ctx, present(run)) }, backoff(s.failures))
+		in.open(s, run, func() error { return nil })
 	}
 }
 

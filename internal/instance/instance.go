@@ -68,18 +68,19 @@ type Instance struct {
 	cfg Config
 	log *slog.Logger
 
-	identity *identity.Identity
-	engine   engine.Engine
-	admin    *kgo.Client
-	group    *kafka.Group
-	layout   *layout.Layout
-	topics   map[string]kafka.Topic // that exist, by name
-	fetcher  *fetch.Fetcher
-	member   *member.Member
-	workers  []*worker.Worker
-	cache    atomic.Int64           // bytes that one store may keep
-	readers  chan *changelog.Reader // one for each task that restores at a time
-	clients  []*kgo.Client          // theirs
+	identity     *identity.Identity
+	engine       engine.Engine
+	admin        *kgo.Client
+	group        *kafka.Group
+	layout       *layout.Layout
+	topics       map[string]kafka.Topic // that exist, by name
+	fetcher      *fetch.Fetcher
+	stopFetching context.CancelFunc
+	member       *member.Member
+	workers      []*worker.Worker
+	cache        atomic.Int64           // bytes that one store may keep
+	readers      chan *changelog.Reader // one for each task that restores at a time
+	clients      []*kgo.Client          // theirs
 
 	ctx    context.Context // of everything that runs; its cause is why it ended
 	cancel context.CancelCauseFunc
@@ -245,13 +246,17 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), int32(min(max(budget, 1<<20), 50<<20))); err != nil {
 		return err
 	}
-	in.run("fetcher", in.fetcher.Run)
+	var fetching context.Context
+	fetching, in.stopFetching = context.WithCancel(in.ctx)
+	in.run("fetcher", func(context.Context) error { return in.fetcher.Run(fetching) })
 	in.setCache(1)
+	in.mu.Lock()
 	for i := range in.cfg.Workers {
 		w := worker.New(in.workerConfig(i))
 		in.workers = append(in.workers, w)
 		in.run(fmt.Sprint("worker ", i), w.Run)
 	}
+	in.mu.Unlock()
 	in.run("purge", in.purge)
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
@@ -335,6 +340,9 @@ func (in *Instance) stop() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), in.cfg.ShutdownTimeout)
 	defer cancel()
 	failed := in.ctx.Err() != nil
+	if in.stopFetching != nil {
+		in.stopFetching()
+	}
 	if !failed {
 		for _, w := range in.workers {
 			if err := w.Stop(ctx); err != nil {

@@ -127,12 +127,15 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	limit := in.cfg.MemoryBudget / 4 / int64(in.partitionsHeld())
 	for _, tp := range inputs {
 		st := starts[tp]
+		if !st.committed {
+			t.Touch() // where it begins must not be decided anew
+		}
 		if err := t.Resume(tp.Topic, st.offset, st.meta); err != nil {
 			return nil, err
 		}
 		i, _ := t.Source(tp.Topic)
 		t.SetEnd(i, st.end)
-		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, Source: i, Out: s.worker.Batches, Limit: max(limit, 1<<20)}
+		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, Source: i, To: s.worker.Inbox, Limit: max(limit, 1<<20)}
 	}
 	return run, nil
 }

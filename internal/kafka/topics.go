@@ -148,7 +148,9 @@ func create(ctx context.Context, cl *kgo.Client, specs []TopicSpec) (left []Topi
 			continue
 		}
 		err = e
-		left = append(left, specs[slices.IndexFunc(specs, func(s TopicSpec) bool { return s.Name == t.Topic })])
+		if i := slices.IndexFunc(specs, func(s TopicSpec) bool { return s.Name == t.Topic }); i >= 0 {
+			left = append(left, specs[i])
+		}
 	}
 	return left, refused, err
 }

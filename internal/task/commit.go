@@ -13,6 +13,10 @@ func (t *Task) Touched() bool { return t.touched }
 // CommitRequested reports whether user code asked for a commit.
 func (t *Task) CommitRequested() bool { return t.asked }
 
+// Touch makes the next commit name the task, whether anything happens or not: where
+// its inputs begin is to be kept.
+func (t *Task) Touch() { t.touched = true }
+
 // Flush ends a unit of work: coalesced results are emitted, then every changed
 // key's last value goes to its changelog. After it Output holds all that the
 // transaction must hold. Commit or Rollback must follow.
@@ -88,7 +92,7 @@ func (t *Task) times() map[string]int64 {
 		}
 	}
 	for _, tm := range t.timers {
-		if tm.clock == StreamTime && tm.next > 0 {
+		if tm.clock == StreamTime && tm.next > 0 && !tm.off {
 			times[tm.name] = tm.next
 		}
 	}

@@ -46,6 +46,15 @@ func (in *input) pop() *Message {
 	return m
 }
 
+// done moves the position past m, and past what follows it that is not handed out
+// if no record waits.
+func (in *input) done(m *Message) {
+	in.next, in.epoch = m.Offset+1, m.Epoch
+	if in.empty() {
+		in.next = max(in.next, in.fetched)
+	}
+}
+
 // clear drops what was not processed.
 func (in *input) clear() {
 	clear(in.queue)
@@ -70,8 +79,9 @@ func (t *Task) Enqueue(source int, ms []Message, after, end int64) {
 	in.push(ms)
 	in.fetched = max(in.fetched, after)
 	in.end = max(in.end, end)
-	if in.empty() {
-		in.next = max(in.next, after) // nothing before it is left to do
+	if in.empty() && after > in.next { // nothing before it is left to do
+		in.next = after
+		t.touched = true
 	}
 }
 

@@ -55,7 +55,8 @@ func (p Policies) answer(err error) (Policy, Drop) {
 // A savepoint is what a task was before one record.
 type savepoint struct {
 	out        int
-	timers     []Timer
+	timers     []*Timer
+	schedules  []Timer // of timers
 	streamTime int64
 	inputTime  int64
 	times      []int64
@@ -65,9 +66,9 @@ type savepoint struct {
 func (t *Task) mark(in *input) {
 	p := &t.saved
 	p.out, p.streamTime, p.inputTime, p.drops = len(t.out), t.streamTime, in.time, t.drops
-	p.timers = p.timers[:0]
+	p.timers, p.schedules = append(p.timers[:0], t.timers...), p.schedules[:0]
 	for _, tm := range t.timers {
-		p.timers = append(p.timers, *tm)
+		p.schedules = append(p.schedules, *tm)
 	}
 	p.times = p.times[:0]
 	for _, nt := range t.nodeTimes {
@@ -89,9 +90,9 @@ func (t *Task) undo(in *input) {
 	p := &t.saved
 	clear(t.out[p.out:])
 	t.out, t.streamTime, in.time, t.drops = t.out[:p.out], p.streamTime, p.inputTime, p.drops
-	t.timers = t.timers[:len(p.timers)]
+	t.timers = append(t.timers[:0], p.timers...)
 	for i, tm := range t.timers {
-		*tm = p.timers[i]
+		*tm = p.schedules[i]
 	}
 	for i, nt := range t.nodeTimes[:len(p.times)] {
 		nt.at = p.times[i]

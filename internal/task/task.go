@@ -96,6 +96,7 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		}
 	}
 	slices.SortStableFunc(t.flushes, func(a, b flushHook) int { return a.node - b.node })
+	t.touched = len(t.out) > 0 || slices.ContainsFunc(t.stores, func(s *StorePartition) bool { return s.State.Dirty() })
 	return t, t.checkMetadata()
 }
 
@@ -167,7 +168,7 @@ func (t *Task) Process() (bool, error) {
 	if err != nil {
 		return true, err
 	}
-	in.next, in.epoch = m.Offset+1, m.Epoch
+	in.done(m)
 	return true, t.due(StreamTime, t.streamTime)
 }
 

@@ -1,5 +1,7 @@
 package task
 
+import "slices"
+
 // Clock names what a timer goes by.
 type Clock int8
 
@@ -45,10 +47,17 @@ func (tm *Timer) advance(now int64) {
 func (t *Task) due(clock Clock, now int64) error {
 	for {
 		var first *Timer
+		gone := 0
 		for _, tm := range t.timers {
+			if tm.off {
+				gone++
+			}
 			if tm.clock == clock && !tm.off && tm.next <= now && (first == nil || tm.next < first.next) {
 				first = tm
 			}
+		}
+		if gone > 0 {
+			t.timers = slices.DeleteFunc(t.timers, func(tm *Timer) bool { return tm.off })
 		}
 		if first == nil {
 			return nil

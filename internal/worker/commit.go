@@ -181,7 +181,6 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 		return cause
 	}
 	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)
-	w.p.close()
 	runs := slices.Clone(w.touched)
 	for _, r := range runs {
 		r.Task.Rollback()
@@ -189,14 +188,30 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 	}
 	clear(w.touched)
 	w.touched = w.touched[:0]
-	p, err := newProducer(ctx, &w.cfg)
-	if err != nil {
-		w.p = nil
+	var err error
+	if w.p, err = w.replaceProducer(ctx); err != nil {
 		return err
 	}
-	w.p = p
 	w.cfg.Reopen(runs, cause)
 	return nil
+}
+
+// replaceProducer closes the producer, if there is one, and makes another. It goes
+// on trying while that may help: a coordinator that is away comes back.
+func (w *Worker) replaceProducer(ctx context.Context) (*producer, error) {
+	w.p.close()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		p, err := newProducer(ctx, &w.cfg)
+		if err == nil || ctx.Err() != nil || kafka.OnCommit(err) == kafka.Fatal {
+			return p, err
+		}
+		w.cfg.Log.Warn("no producer; trying again", "err", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // abandon gives the open transaction up, because the process is about to stop: the

@@ -69,6 +69,10 @@ func (w *Worker) tick(ctx context.Context, now time.Time) error {
 
 // drain sends what the task has written, as part of the open transaction.
 func (w *Worker) drain(ctx context.Context, r *Run) error {
+	if _, ok := r.Task.NextWallClock(); ok && !r.timed {
+		r.timed = true
+		w.timed = append(w.timed, r)
+	}
 	if !r.Task.Touched() {
 		return nil
 	}

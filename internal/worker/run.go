@@ -22,6 +22,7 @@ type Run struct {
 	points atomic.Pointer[[]task.Point] // as last committed
 
 	queued  bool          // in the worker's list of tasks with records
+	timed   bool          // in the worker's list of tasks with wall-clock timers
 	touched bool          // in the open transaction
 	last    []*kgo.Record // by store: the last changelog record of the transaction
 	behind  int64         // changelog bytes that the engine does not have

@@ -50,7 +50,7 @@ type Owner interface {
 // A Worker processes the runs that it has been given.
 type Worker struct {
 	cfg      Config
-	Batches  chan fetch.Batch // in: what the runs' feeds deliver
+	Inbox    *fetch.Inbox // what the runs' feeds deliver
 	commands chan command
 	done     chan struct{}
 
@@ -84,7 +84,7 @@ type command struct {
 // New returns a worker. Run must be called.
 func New(cfg Config) *Worker {
 	return &Worker{
-		cfg: cfg, Batches: make(chan fetch.Batch, 8), commands: make(chan command), done: make(chan struct{}),
+		cfg: cfg, Inbox: fetch.NewInbox(), commands: make(chan command), done: make(chan struct{}),
 		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{},
 	}
 }
@@ -114,9 +114,14 @@ func (w *Worker) command(ctx context.Context, c command) error {
 	c.done = make(chan error, 1)
 	select {
 	case w.commands <- c:
-		return <-c.done
 	case <-w.done:
 		return nil // it has nothing any more
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-c.done:
+		return err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -126,7 +131,7 @@ func (w *Worker) command(ctx context.Context, c command) error {
 // fenced, or until something fails that only the whole process can answer.
 func (w *Worker) Run(ctx context.Context) (err error) {
 	defer close(w.done)
-	if w.p, err = newProducer(ctx, &w.cfg); err != nil {
+	if w.p, err = w.replaceProducer(ctx); err != nil {
 		return err
 	}
 	defer func() { w.p.close() }()
@@ -154,7 +159,7 @@ func (w *Worker) due() bool {
 	if len(w.touched) == 0 {
 		return false
 	}
-	return w.hurry || w.dry && len(w.Batches) == 0 || time.Since(w.began) >= w.cfg.CommitInterval
+	return w.hurry || w.dry && w.Inbox.Empty() || time.Since(w.began) >= w.cfg.CommitInterval
 }
 
 // intake takes batches and commands in. It blocks only if there is nothing else
@@ -164,8 +169,7 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 		timer := time.NewTimer(w.idle())
 		defer timer.Stop()
 		select {
-		case b := <-w.Batches:
-			w.take(b)
+		case <-w.Inbox.Some():
 		case c := <-w.commands:
 			return w.obey(ctx, c)
 		case <-timer.C:
@@ -173,17 +177,18 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 			return true, context.Cause(ctx)
 		}
 	}
-	for {
-		select {
-		case b := <-w.Batches:
-			w.take(b)
-		case c := <-w.commands:
-			return w.obey(ctx, c)
-		case <-ctx.Done():
-			return true, context.Cause(ctx)
-		default:
-			return false, w.maintain(ctx)
+	for _, b := range w.Inbox.Take() {
+		if err := w.take(ctx, b); err != nil {
+			return false, err
 		}
+	}
+	select {
+	case c := <-w.commands:
+		return w.obey(ctx, c)
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
+	default:
+		return false, w.maintain(ctx)
 	}
 }
 
@@ -210,6 +215,10 @@ func (w *Worker) idle() time.Duration {
 func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
 	for _, r := range c.add {
 		w.add(r)
+		if err := w.drain(ctx, r); err != nil { // what it did while it was opened
+			c.done <- err
+			return false, err
+		}
 	}
 	switch {
 	case c.stop:
@@ -234,18 +243,15 @@ func (w *Worker) add(r *Run) {
 			w.feeds[fd] = r
 		}
 	}
-	if _, ok := r.Task.NextWallClock(); ok {
-		w.timed = append(w.timed, r)
-	}
 }
 
 // take hands a batch to its task. One of a feed that has been taken away is
 // dropped: it is of a position that is not the task's any more.
-func (w *Worker) take(b fetch.Batch) {
+func (w *Worker) take(ctx context.Context, b fetch.Batch) error {
 	r := w.feeds[b.Feed]
 	if r == nil || len(b.Records) == 0 {
 		b.Feed.Done(b.Bytes)
-		return
+		return nil
 	}
 	w.messages = w.messages[:0]
 	for _, rec := range b.Records {
@@ -260,4 +266,5 @@ func (w *Worker) take(b fetch.Batch) {
 		r.queued = true
 		w.active = append(w.active, r)
 	}
+	return w.drain(ctx, r) // it may have moved without a record
 }

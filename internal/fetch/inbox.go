@@ -1,0 +1,46 @@
+package fetch
+
+import "sync"
+
+// An Inbox holds the batches that wait for one receiver. It never makes the fetcher
+// wait: what it may hold is bounded by the limits of the feeds, which are paused
+// beyond them, so that a slow receiver stands in nobody else's way.
+type Inbox struct {
+	some chan struct{} // holds a token while there may be batches
+
+	mu      sync.Mutex
+	batches []Batch
+}
+
+// NewInbox returns an empty inbox.
+func NewInbox() *Inbox { return &Inbox{some: make(chan struct{}, 1)} }
+
+func (in *Inbox) put(b Batch) {
+	in.mu.Lock()
+	in.batches = append(in.batches, b)
+	in.mu.Unlock()
+	select {
+	case in.some <- struct{}{}:
+	default:
+	}
+}
+
+// Some is readable when there may be batches to take.
+func (in *Inbox) Some() <-chan struct{} { return in.some }
+
+// Take returns the batches that wait, in the order they came, and forgets them. It
+// never blocks.
+func (in *Inbox) Take() []Batch {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	batches := in.batches
+	in.batches = nil
+	return batches
+}
+
+// Empty reports whether nothing waits.
+func (in *Inbox) Empty() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.batches) == 0
+}

@@ -1,0 +1,170 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+// A wall-clock timer that is scheduled while a record is processed. The worker knows
+// only of the timers that were there when it was given the run (Worker.add).
+func TestTimerScheduledInHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		var fired atomic.Int64
+		b := topology.New()
+		b.From(reviewIn).Process("p", func(c *topology.Context[string, string]) (topology.Handler[string, string], error) {
+			return func(topology.Record[string, string]) error {
+				c.Every(time.Second, topology.WallClock, func(time.Time) error { fired.Add(1); return nil })
+				return nil
+			}, nil
+		}).To(reviewOut)
+		top, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, stop := w.start(w.config(top.Plan()))
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		w.send(cl, 0, "one")
+		cl.Close()
+		time.Sleep(time.Minute)
+		stop()
+		if fired.Load() == 0 {
+			t.Error("in a minute a timer of one second has not fired")
+		}
+	})
+}
+
+// ShutdownTimeout bounds a stop. Here the brokers stop to answer produce requests, and
+// the worker has taken the stop command: command waits for its answer without ctx, the
+// worker waits for Flush with the instance's context, which nobody ends.
+func TestStopWhileBrokersAreSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		var silent atomic.Bool
+		back := make(chan struct{})
+		w.c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			w.c.KeepControl()
+			if !silent.Load() {
+				return nil, nil, false
+			}
+			w.c.SleepControl(func() { <-back })
+			return nil, nil, false
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		var n atomic.Int64
+		plan := copyPlan(t, reviewIn, func(_, v string) {
+			if v == "last" && n.Add(1) == 1 {
+				silent.Store(true)
+				cancel()
+				time.Sleep(time.Second) // Run calls Worker.Stop meanwhile
+			}
+		})
+		cfg := w.config(plan)
+		cfg.CommitInterval = 5 * time.Second
+		ended := make(chan error, 1)
+		go func() { ended <- New(cfg).Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for range 2000 { // more than a quantum, so that the worker is not dry
+			cl.Produce(t.Context(), &kgo.Record{Topic: "lines", Value: []byte("last")}, nil)
+		}
+		time.Sleep(time.Second)
+		select {
+		case err := <-ended:
+			ended <- err
+		case <-time.After(3 * time.Minute):
+			t.Errorf("3 minutes after it was asked to stop, with ShutdownTimeout %v, Run has not returned", cfg.ShutdownTimeout)
+		}
+		close(back)
+		cl.Close()
+		<-ended
+	})
+}
+
+// The transaction coordinator is away for a minute, as it is when a broker restarts
+// badly, and a transaction fails. Every other request of ours is repeated until that
+// passes; the one that gives the new producer its epoch is tried for 30 s (kgo's
+// default), and then the process ends.
+func TestCoordinatorAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		var away atomic.Bool
+		refuse := func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+			w.c.KeepControl()
+			if !away.Load() {
+				return nil, nil, false
+			}
+			switch req := kreq.(type) {
+			case *kmsg.InitProducerIDRequest:
+				if req.TransactionalID == nil {
+					return nil, nil, false
+				}
+				resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
+				resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+				return resp, nil, true
+			case *kmsg.EndTxnRequest:
+				resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+				resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+				return resp, nil, true
+			}
+			return nil, nil, false
+		}
+		w.c.ControlKey(int16(kmsg.InitProducerID), refuse)
+		w.c.ControlKey(int16(kmsg.EndTxn), refuse)
+		var mu sync.Mutex
+		var errs []error
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			err := New(w.config(copyPlan(t, reviewIn, func(_, _ string) {}))).Run(ctx)
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
+		}()
+		time.Sleep(10 * time.Second)
+		away.Store(true)
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		w.send(cl, 0, "one")
+		time.Sleep(90 * time.Second)
+		away.Store(false)
+		select {
+		case <-ended:
+			t.Errorf("the coordinator was away for 90 s, and the process has ended: %v", errors.Join(errs...))
+		case <-time.After(time.Minute):
+		}
+		cl.Close()
+		cancel()
+		<-ended
+	})
+}
+
+// Status may be called at any time, says its comment. Run with -race.
+func TestStatusDuringStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		in := New(w.config(copyPlan(t, reviewIn, func(_, _ string) {})))
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- in.Run(ctx) }()
+		for range 2000 {
+			_ = in.Status()
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
