@@ -33,37 +33,42 @@ type Position struct {
 // An Engine stores namespaces. Its methods may be called concurrently.
 type Engine interface {
 	// Get appends the value of key to dst and returns it. A missing key is
-	// not an error: ok is false. An empty value is a value.
+	// not an error: ok is false. An empty value is a value: what is returned
+	// for it is not nil, even if dst is.
 	Get(ns Namespace, key, dst []byte) (value []byte, ok bool, err error)
 
 	// Range returns the entries with lo <= key < hi in key order, or in
-	// reverse. A nil bound is open. It sees the engine as it was when it was
+	// reverse. A nil bound is open; an empty one is not, it is the empty key.
+	// Range keeps neither bound. It sees the engine as it was when it was
 	// called. The iterator must be closed.
 	Range(ns Namespace, lo, hi []byte, reverse bool) (Iterator, error)
 
 	// Position returns the position written by the last batch that held one.
 	Position(ns Namespace) (p Position, ok bool, err error)
 
-	// Namespaces lists the namespaces that have a position.
+	// Namespaces lists the namespaces that have a position, by store name and
+	// then by partition.
 	Namespaces() ([]Namespace, error)
 
-	// Write applies b atomically: after a crash all of it is there or none.
-	// Batches become durable in the order they were written; the last ones
-	// may be lost by a crash of the machine (not of the process). b may be
-	// reused after it has been reset.
+	// Write applies b atomically: a reader, and the engine after a crash, has
+	// all of it or none. Batches become durable in the order they were
+	// written: a crash, of the process too, may lose the last ones, never one
+	// from the middle. b may be reused after it has been reset.
 	Write(b *Batch) error
 
 	// Drop removes everything of ns, its position included.
 	Drop(ns Namespace) error
 
-	// Close releases the engine. Iterators still open are an error.
+	// Close releases the engine. Calls that come later get an error, and so
+	// does Close itself if iterators are still open.
 	Close() error
 }
 
-// An Iterator walks over entries. Key and Value are valid until the next call
-// of Next or Close. It is not safe for concurrent use.
+// An Iterator walks over entries, beginning before the first one. Key and Value
+// are valid until the next call of Next or Close, never nil, and must not be
+// changed. It is not safe for concurrent use.
 type Iterator interface {
-	Next() bool
+	Next() bool // false at the end, and from then on, and at an error
 	Key() []byte
 	Value() []byte
 	Close() error // the first error met, if any
@@ -85,7 +90,7 @@ type Batch struct {
 	bytes     int
 }
 
-// Set adds a write of key.
+// Set adds a write of key. A nil value is written as an empty one.
 func (b *Batch) Set(ns Namespace, key, value []byte) {
 	b.Ops = append(b.Ops, Op{NS: ns, Key: key, Value: value})
 	b.bytes += len(key) + len(value)

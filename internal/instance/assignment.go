@@ -205,11 +205,13 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 		}
 	}
 	var reader *changelog.Reader
-	select {
-	case reader = <-in.readers:
-		defer func() { in.readers <- reader }()
-	case <-s.ctx.Done():
-		return nil
+	if s.sub.Stateful() {
+		select {
+		case reader = <-in.readers:
+			defer func() { in.readers <- reader }()
+		case <-s.ctx.Done():
+			return nil
+		}
 	}
 	if err := fenced(); err != nil {
 		return fmt.Errorf("before restoring: %w", err)
@@ -227,8 +229,12 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	return in.fetcher.Add(s.ctx, present(run))
 }
 
+// maxFailures is how many transactions of a task may fail in a row before the process
+// gives up: with the waits between them, about two minutes.
+const maxFailures = 25
+
 // reopen restores tasks whose transaction came to nothing. Workers call it.
-func (in *Instance) reopen(runs []*worker.Run, _ error) {
+func (in *Instance) reopen(runs []*worker.Run, cause error) {
 	for _, run := range runs {
 		s := run.Tag.(*slot)
 		in.mu.Lock()
@@ -241,8 +247,12 @@ func (in *Instance) reopen(runs []*worker.Run, _ error) {
 			s.failed = time.Now()
 		}
 		in.mu.Unlock()
-		if !again {
+		switch {
+		case !again:
 			continue
+		case s.failures > maxFailures:
+			in.fail(fmt.Errorf("task %s: its transaction has failed %d times in a row: %w", s.task, s.failures, cause))
+			return
 		}
 		in.open(s, run, func() error { return nil })
 	}

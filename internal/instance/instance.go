@@ -190,15 +190,15 @@ func (in *Instance) reach(ctx context.Context) error {
 
 // fenceSelf ends what this process left open when it was last killed.
 func (in *Instance) fenceSelf(ctx context.Context) error {
-	if !in.cfg.ExactlyOnce {
-		return nil
-	}
 	return in.fence(ctx, []member.Fence{{Instance: in.identity.InstanceID, Workers: in.identity.Workers}})
 }
 
 // fence ends the open transactions of instances, so that none of them can commit
 // any more.
 func (in *Instance) fence(ctx context.Context, fences []member.Fence) error {
+	if !in.cfg.ExactlyOnce {
+		return nil
+	}
 	var ids []string
 	for _, f := range fences {
 		for w := range f.Workers {

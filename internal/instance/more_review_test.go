@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/topology"
 )
 
@@ -166,5 +167,72 @@ func TestStatusDuringStart(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// At least once needs no transactions, and so no right to transactional ids. When
+// another member has left, Assigned fences it all the same.
+func TestAtLeastOnceFencesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "lines", "copy")
+		var asked atomic.Int64
+		w.c.ControlKey(int16(kmsg.InitProducerID), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+			w.c.KeepControl()
+			req := kreq.(*kmsg.InitProducerIDRequest)
+			if req.TransactionalID == nil {
+				return nil, nil, false
+			}
+			asked.Add(1)
+			resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
+			resp.ErrorCode = kerr.TransactionalIDAuthorizationFailed.Code
+			return resp, nil, true
+		})
+		plan := copyPlan(t, reviewIn, func(_, _ string) {})
+		cfg := func() Config {
+			c := w.config(plan)
+			c.ExactlyOnce = false
+			return c
+		}
+		_, stop := w.start(cfg())
+		time.Sleep(20 * time.Second)
+		_, stopOther := w.start(cfg())
+		time.Sleep(30 * time.Second)
+		stopOther()
+		time.Sleep(30 * time.Second)
+		stop()
+		if n := asked.Load(); n > 0 {
+			t.Errorf("%d transactional ids were initialised", n)
+		}
+	})
+}
+
+// A record goes to a topic that does not exist (ToEach, or a sink that was deleted).
+// The transaction fails, the task is restored, and meets the same record, for ever.
+func TestMissingSinkIsNotTriedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		b := topology.New()
+		missing := topology.NewTopic("missing", serde.String, serde.String)
+		b.From(reviewIn).ToEach(func(topology.Record[string, string]) topology.Topic[string, string] { return missing })
+		top, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- New(w.config(top.Plan())).Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		w.send(cl, 0, "one")
+		cl.Close()
+		select {
+		case err := <-ended:
+			t.Log(err)
+		case <-time.After(time.Hour):
+			t.Error("after an hour of failing transactions the process has not said what is wrong with an error")
+			cancel()
+			<-ended
+		}
+		cancel()
 	})
 }

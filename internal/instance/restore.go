@@ -105,6 +105,11 @@ func (in *Instance) openStores(s *slot) error {
 		if err != nil {
 			return err
 		}
+		if _, _, restored := spec.Changelog(in.cfg.App); !restored {
+			if err := st.Wipe(); err != nil { // what is left there fits no committed offset
+				return err
+			}
+		}
 		s.stores = append(s.stores, st)
 	}
 	return nil

@@ -93,8 +93,9 @@ func (r *resolver) checkSources() {
 }
 
 // sizeRepartitions gives each repartition topic as many partitions as its author
-// fixed, else as its co-partitioned source topics have, else as the topics above
-// its writers have. Topics that feed each other settle in a few rounds.
+// fixed, else as its co-partitioned source topics have, else as another repartition
+// topic of the group was fixed to, else the most that the topics above the group's
+// writers have. Topics that feed each other settle in a few rounds.
 func (r *resolver) sizeRepartitions() {
 	for range r.plan.Subs {
 		r.sources(func(sub *task.Sub, s task.Source, name string) {
@@ -106,7 +107,7 @@ func (r *resolver) sizeRepartitions() {
 				n = r.external(s.Group)
 			}
 			if n == 0 {
-				n = r.above(name)
+				n = r.group(s.Group)
 			}
 			r.internal[name] = max(n, r.internal[name])
 		})
@@ -132,6 +133,18 @@ func (r *resolver) external(group int) (n int32) {
 		}
 	})
 	return n
+}
+
+// group is the count that a group of nothing but repartition topics agrees on.
+func (r *resolver) group(group int) (n int32) {
+	fixed := int32(0)
+	r.sources(func(_ *task.Sub, s task.Source, name string) {
+		if s.Group == group {
+			fixed = max(fixed, s.Partitions)
+			n = max(n, r.above(name))
+		}
+	})
+	return max(fixed, n*boolToInt(fixed == 0))
 }
 
 // above is the greatest partition count among the topics that the writers of a

@@ -19,14 +19,14 @@ import (
 //	Identity is the client's own, as soon as Join is answered   RejoinTooLate
 //	another member id loses nothing                             Chain
 //	a missed generation loses nothing                           Chain, Rounds, RejoinTooLate
-//	a broken chain claims what it owned                         Chain
+//	a broken chain claims what it owned                         Chain, RejoinTooLate
 //	ownership ends before Revoked is called                     CommitWhileRevoked, every other that revokes
 //	ownership ends after Lost is called                         SessionTimesOut, every other that loses
 //	incarnations are not raised, or not compared                Chain, Identity
 //	the new identity is not set before Revoked                  CommitWhileRevoked
 //	Await waits also for a task that is being revoked           Await, CommitWhileRevoked (they hang)
 //	tasks are given before they are given up                    Plan, Rounds
-//	stale claims count                                          Plan
+//	stale claims count                                          Plan, RejoinTooLate
 //	only claims of the newest generation count                  Plan
 //	nobody is told that it owes; no follow-up is asked for      Plan, SecondMemberTakesItsShare
 //	a leader plans without having seen all topics               TopicComesLate

@@ -35,6 +35,7 @@ type Store struct {
 	bytes   int64 // held in memory
 	logged  int64 // changelog bytes that the engine does not have
 	scratch []byte
+	err     error // the first that the engine met
 }
 
 // Open returns the store kept under ns in eng, at the position the engine has.
@@ -146,4 +147,14 @@ func (s *Store) account(e *entry) {
 	e.size = size
 }
 
-func (s *Store) fail(what string, err error) error { return &Error{s.ns, what, err} }
+// Err is the first error that the engine met. A store that has one is not to be
+// committed: what was read may be wrong.
+func (s *Store) Err() error { return s.err }
+
+func (s *Store) fail(what string, err error) error {
+	err = &Error{s.ns, what, err}
+	if s.err == nil {
+		s.err = err
+	}
+	return err
+}

@@ -27,6 +27,9 @@ func (t *Task) Flush() error {
 		}
 	}
 	for _, s := range t.stores {
+		if err := s.State.Err(); err != nil { // user code may have passed over it
+			return &Error{Task: t.ID(), Node: "store " + s.Name, Err: err}
+		}
 		if s.Topic == "" {
 			continue
 		}
@@ -43,7 +46,10 @@ func (t *Task) Flush() error {
 func (t *Task) flush(h flushHook) (err error) {
 	t.current, t.input, t.at = nil, nil, h.node
 	defer t.guard(&err)
-	return h.fn()
+	if err = h.fn(); t.lost != nil {
+		return t.lost
+	}
+	return err
 }
 
 // Output is what has been written since TakeOutput was last called. The slice is
@@ -118,7 +124,7 @@ func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) erro
 		}
 		for _, tm := range t.timers {
 			if at, ok := meta.Times[tm.name]; ok && tm.clock == StreamTime {
-				tm.next = max(tm.next, at)
+				tm.resume(at, t.streamTime)
 			}
 		}
 		return nil

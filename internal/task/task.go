@@ -52,8 +52,9 @@ type Task struct {
 	arena   Arena
 	drops   Drops
 	saved   savepoint
-	touched bool // something happened since the last commit
-	asked   bool // user code asked for a commit
+	touched bool  // something happened since the last commit
+	asked   bool  // user code asked for a commit
+	lost    error // what user code may not hide: see Lose
 }
 
 // A StorePartition is a task's share of a store.
@@ -160,6 +161,9 @@ func (t *Task) Process() (bool, error) {
 		t.mark(in)
 	}
 	err := t.run(in, m)
+	if t.lost != nil {
+		return true, t.lost
+	}
 	if err != nil && lenient {
 		err = t.pass(in, m, err)
 	} else if lenient {
@@ -242,6 +246,16 @@ func (t *Task) Send(o Output) error {
 	}
 	t.out = append(t.out, o)
 	return nil
+}
+
+// Lose says that something was lost that no policy may pass over, whatever user code
+// makes of the error: a repartition write. The record in hand fails with it.
+func (t *Task) Lose(err error) error {
+	err = fmt.Errorf("%w: %w", ErrUnskippable, err)
+	if t.lost == nil {
+		t.lost = t.where(err)
+	}
+	return err
 }
 
 // Arena is where the bytes of outputs live.

@@ -43,6 +43,15 @@ func (tm *Timer) advance(now int64) {
 	}
 }
 
+// resume takes up the schedule that was committed. If the interval has since become
+// shorter, so does what is left of it.
+func (tm *Timer) resume(next, streamTime int64) {
+	if streamTime >= 0 && next > streamTime+tm.every {
+		next = streamTime - streamTime%tm.every + tm.every
+	}
+	tm.next = max(tm.next, next)
+}
+
 // due fires the timers of a clock whose time has come, the earliest first.
 func (t *Task) due(clock Clock, now int64) error {
 	for {
@@ -73,5 +82,8 @@ func (t *Task) due(clock Clock, now int64) error {
 func (t *Task) fire(tm *Timer, now int64) (err error) {
 	t.current, t.input, t.at, t.now = nil, nil, tm.node, now
 	defer t.guard(&err)
-	return tm.fn(now)
+	if err = tm.fn(now); t.lost != nil {
+		return t.lost
+	}
+	return err
 }

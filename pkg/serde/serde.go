@@ -5,9 +5,10 @@
 // same name write, so that a topic can be shared with a JVM. Each is a
 // zero-size value: it may be used concurrently, copied and compared.
 //
-// A serde never meets a null. A null key or value has no bytes at all and is
-// handled by whoever holds the record; a serde that returned nil would turn a
-// value into a tombstone, so none does.
+// A serde is never given a null to decode: a null key or value has no bytes at
+// all and is handled by whoever holds the record. The serde of a type that has a
+// null of its own, such as Bytes, may return nil from Append to say that v is one;
+// any other that returned nil would turn a value into a tombstone.
 package serde
 
 // A Serde encodes and decodes values of type T. The package serdetest checks
@@ -18,8 +19,8 @@ package serde
 // today and in another tomorrow.
 type Serde[T any] interface {
 	// Append appends the encoding of v to dst and returns the extended slice,
-	// which is never nil, not even for an encoding of no bytes. If it returns
-	// an error, the slice is dst.
+	// which is not nil, not even for an encoding of no bytes: nil says that v is
+	// null. If it returns an error, the slice is dst.
 	Append(dst []byte, v T) ([]byte, error)
 
 	// Decode returns the value that src encodes, all of it: bytes left over

@@ -7,7 +7,7 @@ var (
 	String stringSerde
 
 	// Bytes writes a byte slice as it is. Decode returns a copy, which is
-	// empty and not nil if there are no bytes.
+	// empty and not nil if there are no bytes: nil is null, both ways.
 	Bytes bytesSerde
 )
 
@@ -27,6 +27,9 @@ func (stringSerde) Decode(src []byte) (string, error) { return string(src), nil 
 type bytesSerde struct{}
 
 func (bytesSerde) Append(dst, v []byte) ([]byte, error) {
+	if v == nil {
+		return nil, nil
+	}
 	return append(notNil(dst), v...), nil
 }
 

@@ -149,7 +149,8 @@ func (c Config) Validate() error {
 	check(c.MemoryBudget >= 0, "MemoryBudget %d: it cannot be negative", c.MemoryBudget)
 	dead := c.Failures.Decode == topology.DeadLetter || c.Failures.Process == topology.DeadLetter
 	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
-	check(c.TransactionTimeout == 0 || c.TransactionTimeout > c.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", c.TransactionTimeout, c.CommitInterval)
+	d := c.withDefaults()
+	check(d.TransactionTimeout > d.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", d.TransactionTimeout, d.CommitInterval)
 	return errors.Join(errs...)
 }
 

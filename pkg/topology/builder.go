@@ -68,6 +68,9 @@ func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32
 		if _, same := have.typed.(Topic[K, V]); !same {
 			b.fail("topic %q is read with two sets of types: declare it once and use that declaration everywhere", t.name)
 		}
+		if have.topic.Start != t.start {
+			b.fail("topic %q is to be read from its beginning and from its end: declare it once and use that declaration everywhere", t.name)
+		}
 		return Stream[K, V]{b: b, id: have.node}
 	}
 	b.checkName("topic", t.name)

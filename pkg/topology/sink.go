@@ -1,10 +1,6 @@
 package topology
 
-import (
-	"fmt"
-
-	"github.com/leatstream/leat/internal/task"
-)
+import "github.com/leatstream/leat/internal/task"
 
 // To writes the stream to a topic of the same types. A record goes to the
 // partition that its key hashes to, as a Java producer would send it; one without
@@ -49,7 +45,7 @@ func write[K, V any](w wiring, out *Topic[K, V], name string, r Record[K, V], l 
 		err = w.t.Send(task.Output{Topic: name, Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
 	}
 	if err != nil && l == unskippable {
-		err = fmt.Errorf("%w: %w", task.ErrUnskippable, err)
+		err = w.t.Lose(err)
 	}
 	return err
 }

@@ -338,3 +338,36 @@ func TestSourceAsChangelog(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// Null is null and empty is empty, through bytes, stores and restarts.
+func TestNullAndEmptyAreDifferent(t *testing.T) {
+	t.Parallel()
+	in := topology.NewTopic("in", serde.String, serde.Bytes)
+	out := topology.NewTopic("out", serde.String, serde.Bytes)
+	rows := store.KeyValue("rows", serde.String, serde.Bytes)
+	b := topology.New()
+	b.Table(in, rows).Stream().
+		MapValues(func(v []byte) []byte {
+			if string(v) == "nil" {
+				return nil
+			}
+			return v
+		}).To(out)
+
+	d := topologytest.New(t, b)
+	d.Send(in, "empty", []byte{})
+	d.Send(in, "nil", []byte("nil"))
+	d.Send(in, "gone", []byte("x"))
+	d.Send(in, "gone", nil)
+	d.Restart(topologytest.LoseState)
+	var got []string
+	for _, r := range d.Take(out) {
+		got = append(got, fmt.Sprintf("%s null=%v", r.Key, r.NullValue))
+	}
+	expect(t, got, "empty null=false", "nil null=true", "gone null=false", "gone null=true")
+	for key, want := range map[string]bool{"empty": true, "nil": true, "gone": false} {
+		if v, ok, err := rows.Open(d).Get(key); ok != want || err != nil || ok && v == nil {
+			t.Errorf("restored %s: %v, %v, %v", key, v, ok, err)
+		}
+	}
+}

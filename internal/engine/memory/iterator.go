@@ -15,13 +15,17 @@ type iterator struct {
 	open    bool // there is no hi
 	reverse bool
 	started bool
+	ended   bool // the cursor, moved on from the end, would begin anew
 	closed  bool
 	key     []byte
 	value   []byte
 }
 
 func (it *iterator) Next() bool {
-	if it.closed || !it.step() || !it.within(it.cursor.Key()) {
+	if it.closed || it.ended {
+		return false
+	}
+	if it.ended = !it.step() || !it.within(it.cursor.Key()); it.ended {
 		return false
 	}
 	it.key = append(it.key[:0], it.cursor.Key()...)

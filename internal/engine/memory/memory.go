@@ -116,6 +116,9 @@ func (e *Engine) Write(b *engine.Batch) error {
 	for ns, p := range b.Positions {
 		tables[ns].place(p)
 	}
+	for _, t := range tables {
+		t.mu.Unlock()
+	}
 	return nil
 }
 

@@ -18,14 +18,14 @@ import (
 // what is there when the engine is opened again: all of the first n batches
 // and nothing of the others.
 
-// small makes flushes and compactions happen within a hundred batches.
+// small makes flushes and compactions happen within thirty batches.
 var small = Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10}
 
 // numbered returns batch n. It sets the key n of its own, the key that all
 // batches set, deletes the key of batch n-3, and moves the position to n.
 func numbered(n int64) *engine.Batch {
 	var b engine.Batch
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 100), uint64(n))[:100]
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, 400), uint64(n))[:400]
 	b.Set(testNS, numberedKey(n), value)
 	b.Set(testNS, []byte("latest"), value)
 	b.Delete(testNS, numberedKey(n-3))
@@ -84,7 +84,7 @@ func TestMachineCrash(t *testing.T) {
 	files := vfs.NewCrashableMem()
 	e := mustOpen(t, "state", small, files)
 	defer func() { mustClose(t, e) }()
-	for n := range int64(300) {
+	for n := range int64(150) {
 		if err := e.Write(numbered(n)); err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	before := int64(0)
 	for range 3 {
-		runChild(t, dir, before+200)
+		runChild(t, dir, before+100)
 		e := mustOpen(t, dir, small, vfs.Default)
 		before = wantPrefix(t, e)
 		mustClose(t, e)

@@ -11,6 +11,7 @@
 package pebble
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -25,6 +26,7 @@ import (
 type Engine struct {
 	db        *pebbledb.DB
 	lock      io.Closer // of the directory
+	watch     io.Closer // of the speed of the disk
 	fuse      *fuse
 	iterators atomic.Int64 // open ones
 
@@ -161,11 +163,14 @@ func (e *Engine) Close() error {
 	if failure := e.fuse.failure(); failure != nil {
 		err = failure
 	}
-	if unlock := e.lock.Close(); err == nil {
-		err = unlock
+	if released := e.release(); err == nil {
+		err = released
 	}
 	return err
 }
+
+// release gives back what is held beside the database.
+func (e *Engine) release() error { return errors.Join(e.watch.Close(), e.lock.Close()) }
 
 // enter holds Close off until e.calls.RUnlock.
 func (e *Engine) enter() error {

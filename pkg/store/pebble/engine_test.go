@@ -17,7 +17,7 @@ import (
 
 func TestEngine(t *testing.T) {
 	t.Parallel()
-	storetest.Engine(t, func(t *testing.T) engine.Engine { return mustOpen(t, t.TempDir(), Options{}, vfs.Default) })
+	storetest.Engine(t, func(t *testing.T) engine.Engine { return mustOpen(t, "state", Options{}, vfs.NewMem()) })
 }
 
 // TestEngineFlushing runs the suite with buffers so small that most of the data
@@ -153,8 +153,8 @@ func TestOpenForeign(t *testing.T) {
 	other := *pebbledb.DefaultComparer
 	other.Name = "another"
 	for dir, o := range map[string]*pebbledb.Options{
-		"plain":    {FS: files},
-		"comparer": {FS: files, Comparer: &other},
+		"plain":    {FS: files, Logger: logger{&fuse{logger: slog.New(slog.DiscardHandler)}}},
+		"comparer": {FS: files, Logger: logger{&fuse{logger: slog.New(slog.DiscardHandler)}}, Comparer: &other},
 	} {
 		db, err := pebbledb.Open(dir, o)
 		if err != nil {

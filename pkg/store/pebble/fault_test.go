@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -54,7 +55,7 @@ func TestEveryWriteFails(t *testing.T) {
 	for _, stays := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stays=%v", stays), func(t *testing.T) {
 			t.Parallel()
-			for at := int64(0); !t.Failed(); at++ {
+			for at := int64(0); !t.Failed(); at += stride {
 				b := &breakdown{at: at, stays: stays}
 				liveThrough(t, b)
 				if !b.hit.Load() {
@@ -107,7 +108,7 @@ func writeThrough(t *testing.T, b *breakdown, disk vfs.FS) (written int64, told 
 		b.hit.Store(true)
 		return 0, 1 // told by Open
 	}
-	for n := range int64(60) {
+	for n := range int64(30) {
 		if err = e.Write(numbered(n)); err != nil {
 			break
 		}
@@ -155,7 +156,7 @@ func TestCorruption(t *testing.T) {
 			t.Run(name+" "+pattern, func(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
-				fill300(t, dir)
+				fillTables(t, dir)
 				paths, err := filepath.Glob(filepath.Join(dir, pattern))
 				if err != nil || len(paths) == 0 {
 					t.Fatal(paths, err)
@@ -175,8 +176,8 @@ func TestCorruption(t *testing.T) {
 	}
 }
 
-// fill300 leaves tables of several levels in dir.
-func fill300(t *testing.T, dir string) {
+// fillTables leaves tables of several levels in dir.
+func fillTables(t *testing.T, dir string) {
 	t.Helper()
 	e := mustOpen(t, dir, small, vfs.Default)
 	for n := range int64(100) {
@@ -245,4 +246,31 @@ func TestCorrupt(t *testing.T) {
 	if strings.Count(describe("d", describe("d", fs.ErrNotExist)).Error(), engine.ErrCorrupt.Error()) != 1 {
 		t.Error("corruption is said twice")
 	}
+}
+
+// TestNoGoroutineStays relies on synctest, which fails if one does.
+func TestNoGoroutineStays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewMem()
+		e := mustOpen(t, "state", small, disk)
+		for n := range int64(50) {
+			if err := e.Write(numbered(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustClose(t, e)
+		names, err := disk.List("state")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if strings.HasPrefix(name, "MANIFEST") {
+				disk.Remove(disk.PathJoin("state", name))
+			}
+		}
+		if _, err := open("state", Options{Logger: slog.New(slog.DiscardHandler)}, disk); !errors.Is(err, engine.ErrCorrupt) {
+			t.Errorf("err = %v", err)
+		}
+	})
 }

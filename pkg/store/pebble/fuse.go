@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	pebbledb "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/leatstream/leat/internal/engine"
 )
@@ -88,13 +89,17 @@ func (l logger) Fatalf(format string, args ...any) {
 	l.fuse.blow(err)
 }
 
+// slow hears of a write that takes long.
+func (f *fuse) slow(i vfs.DiskSlowInfo) {
+	f.logger.Warn("disk is slow", "dir", f.dir, "op", i.String())
+}
+
 // events is what we want to hear of Pebble. Flushes and compactions are its
 // own business.
 func (f *fuse) events() *pebbledb.EventListener {
 	return &pebbledb.EventListener{
 		BackgroundError: f.blow,
 		DataCorruption:  func(i pebbledb.DataCorruptionInfo) { f.blow(i.Details) },
-		DiskSlow:        func(i pebbledb.DiskSlowInfo) { f.logger.Warn("disk is slow", "dir", f.dir, "op", i.String()) },
 		LowDiskSpace: func(i pebbledb.LowDiskSpaceInfo) {
 			f.logger.Warn("disk is nearly full", "dir", f.dir, "left", i.String())
 		},

@@ -75,7 +75,7 @@ func bounds(ns engine.Namespace, lo, hi []byte) (*pebbledb.IterOptions, error) {
 		upper = append(bytes.Clone(lower[:len(prefix)]), hi...)
 	}
 	if bytes.Compare(lower, upper) > 0 {
-		lower = upper // nothing, as Pebble likes it said
+		lower = upper // Pebble does not promise what it makes of bounds in the wrong order
 	}
 	return &pebbledb.IterOptions{LowerBound: lower, UpperBound: upper}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	pebbledb "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -17,6 +18,9 @@ import (
 // format is the version of the layout of keys and values. A change that older
 // versions would misread raises it.
 const format = 1
+
+// slow is for how long a write may take before we say so.
+const slow = 5 * time.Second
 
 var errClosed = errors.New("pebble: engine is closed")
 
@@ -36,8 +40,9 @@ func open(dir string, o Options, files vfs.FS) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{lock: lock, fuse: &fuse{dir: dir, logger: o.Logger, onFatal: o.OnFatal}}
-	if e.db, err = pebbledb.Open(dir, o.pebble(&frozenFS{FS: files, fuse: e.fuse}, lock, e.fuse)); err != nil {
-		return nil, errors.Join(e.fuse.explain(err), lock.Close())
+	files, e.watch = vfs.WithDiskHealthChecks(&frozenFS{FS: files, fuse: e.fuse}, slow, nil, e.fuse.slow)
+	if e.db, err = pebbledb.Open(dir, o.pebble(files, lock, e.fuse)); err != nil {
+		return nil, errors.Join(e.fuse.explain(err), e.release())
 	}
 	if err := e.checkFormat(dir); err != nil {
 		return nil, errors.Join(err, e.Close())

@@ -102,7 +102,5 @@ func (o Options) pebble(files vfs.FS, lock *pebbledb.Lock, f *fuse) *pebbledb.Op
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	p.Levels[len(p.Levels)-1].FilterPolicy = pebbledb.NoFilterPolicy
-
-	p.WithFSDefaults() // watches for a slow disk
 	return p
 }

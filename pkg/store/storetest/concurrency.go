@@ -13,7 +13,7 @@ import (
 // wholeBatches has one writer that gives all keys of two namespaces the same
 // value, again and again. A reader must never see two values at once.
 func wholeBatches(t *testing.T, s subject) {
-	const rounds, keys = 200, 50
+	const rounds, keys = 60, 50
 	other := engine.Namespace{Store: "other", Partition: 3}
 	var wg sync.WaitGroup
 	var done atomic.Bool

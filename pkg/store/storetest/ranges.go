@@ -52,6 +52,9 @@ func (s subject) values(lo, hi []byte, reverse bool) (values string) {
 	for it.Next() {
 		values += string(it.Value())
 	}
+	if it.Next() {
+		s.t.Errorf("Range(%q, %q, %v) goes on after its end", lo, hi, reverse)
+	}
 	if err := it.Close(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
-	"github.com/leatstream/leat/cmd/processor/internal/topologies"
 )
 
 // System is what a command has of the system.
@@ -95,38 +94,4 @@ func flagError(cmd *cobra.Command, err error) error {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 	return fmt.Errorf("%w%s", err, config.Suggest("--"+unknown.GetSpecifiedName(), names))
-}
-
-// catalog is what a configuration may choose from.
-func catalog() config.Catalog {
-	cat := config.Catalog{}
-	for _, t := range topologies.All() {
-		cat[t.Name] = t.Defaults()
-	}
-	return cat
-}
-
-// settings are the flags of a command that has a configuration.
-type settings struct {
-	sys   System
-	file  *string
-	flags *config.Flags
-}
-
-func addSettings(cmd *cobra.Command, sys System) *settings {
-	s := &settings{sys: sys, file: cmd.Flags().StringP("config", "c", "", "configuration file")}
-	s.flags = config.AddFlags(catalog(), cmd.Flags())
-	cmd.Flags().SortFlags = false
-	cmd.Args = cobra.NoArgs
-	return s
-}
-
-// load reads the configuration, and the topology that it names.
-func (s *settings) load() (*config.Config, topologies.Topology, error) {
-	c, err := config.Load(catalog(), config.Sources{File: *s.file, Env: s.sys.Environ, Flags: s.flags})
-	if err != nil {
-		return nil, topologies.Topology{}, usageError{err}
-	}
-	t, _ := topologies.Find(c.Topology) // it is in the catalog
-	return c, t, nil
 }

@@ -133,6 +133,9 @@ func TestUsageErrors(t *testing.T) {
 		{`--format: "svg" is not one of text, mermaid`, []string{"describe", "--config", file, "--format", "svg"}},
 		{`--format: "x" is not one of table, commands`, []string{"topics", "--config", file, "--format", "x"}},
 		{`topic "source" is written by a sink that it feeds`, []string{"describe", "--config", configs + "copy.yaml", "--topics.output", "source"}},
+		{"the service has no internal topic wordcount-count-changelog; did you mean wordcount-counts-changelog?",
+			[]string{"run", "--config", file, "--internal_topics.configs={wordcount-count-changelog: {segment.bytes: 1}}"}},
+		{`--log: "loud" is not one of`, []string{"demo", "--log", "loud"}},
 		{"payments are made for fraud, and this is wordcount", []string{"generate", "--config", file}},
 	} {
 		call(t, c.args...).expect(t, exitUsage, c.want)
@@ -159,9 +162,12 @@ func TestFailures(t *testing.T) {
 		{"run", file, []string{"--state.dir=" + file + "/x"}},
 		{"run", "kafka.tls.ca", []string{"--kafka.tls.enabled", "--kafka.tls.ca=" + file}},
 		{"run", "no such file", []string{"--kafka.sasl.mechanism=OAUTHBEARER", "--kafka.sasl.token_file=" + file + ".no"}},
-		{"topics", "no broker of " + nobody + " answers", nil},
 	} {
 		call(t, append([]string{c.command}, service(c.args...)...)...).expect(t, exitFailed, c.want)
+	}
+	r := call(t, append([]string{"topics"}, service()...)...)
+	if r.expect(t, exitOK, "no broker of "+nobody+" answers"); !strings.Contains(r.out, "as input") {
+		t.Errorf("got %s", r.out)
 	}
 	call(t, "generate", "-c", configs+"fraud.yaml", "--kafka.brokers=embedded").expect(t, exitFailed, "give that broker's address")
 	call(t, "demo", "--input", file+".no").expect(t, exitFailed, "no such file")

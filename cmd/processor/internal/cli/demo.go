@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func newDemo(sys System) *cobra.Command {
 	output := cmd.Flags().String("output", "", "file to write the counts of all words to, as word<TAB>count")
 	level := cmd.Flags().String("log", "warn", "least level that is logged: debug, info, warn or error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, *level) {
+			return usageError{fmt.Errorf("--log: %q is not one of debug, info, warn, error", *level)}
+		}
 		in, err := openInput(*input, sys.In)
 		if err != nil {
 			return err

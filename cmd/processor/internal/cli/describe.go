@@ -33,24 +33,20 @@ func newDescribe(sys System) *cobra.Command {
 	format := cmd.Flags().String("format", "text", "text or mermaid")
 	s := addSettings(cmd, sys)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		c, top, err := s.load()
+		l, err := s.load()
 		if err != nil {
 			return err
-		}
-		t, err := top.Build(c.Topics)
-		if err != nil {
-			return usageError{err}
 		}
 		var text string
 		switch *format {
 		case "text":
-			text = t.Describe()
+			text = l.topology.Describe()
 		case "mermaid":
-			text = t.Mermaid()
+			text = l.topology.Mermaid()
 		default:
 			return usageError{fmt.Errorf("--format: %q is not one of text, mermaid", *format)}
 		}
-		_, err = fmt.Fprint(sys.Out, strings.ReplaceAll(text, "<application>", c.Application))
+		_, err = fmt.Fprint(sys.Out, strings.ReplaceAll(text, "<application>", l.Application))
 		return err
 	}
 	return cmd

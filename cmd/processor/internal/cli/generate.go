@@ -27,12 +27,12 @@ func newGenerate(sys System) *cobra.Command {
 	cards := cmd.Flags().Int("cards", 0, "cards that there are; 20000 by default")
 	s := addSettings(cmd, sys)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, _, err := s.load()
+		l, err := s.load()
 		switch {
 		case err != nil:
 			return err
-		case c.Topology != "fraud":
-			return usageError{fmt.Errorf("topology: payments are made for fraud, and this is %s", c.Topology)}
+		case l.Topology != "fraud":
+			return usageError{fmt.Errorf("topology: payments are made for fraud, and this is %s", l.Topology)}
 		case *rate < 0 || *count < 0 || *cards < 0:
 			return usageError{errors.New("--rate, --count and --cards cannot be less than 0")}
 		}
@@ -40,7 +40,7 @@ func newGenerate(sys System) *cobra.Command {
 			out: sys, count: *count, pace: *rate > 0,
 			payments: payments.New(payments.Options{Seed: *seed, Cards: *cards, Rate: *rate, Start: time.Now()}),
 		}
-		return g.run(cmd.Context(), c)
+		return g.run(cmd.Context(), l.Config)
 	}
 	return cmd
 }

@@ -18,17 +18,17 @@ func newRun(sys System) *cobra.Command {
 	}
 	s := addSettings(cmd, sys)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, _, err := s.load()
+		l, err := s.load()
 		if err != nil {
 			return err
 		}
 		// The log is what a service puts out. Standard error is left to the one
 		// line that says why it could not go on.
-		log := service.Logger(c.Log, sys.Out)
+		log := service.Logger(l.Log, sys.Out)
 		for _, name := range config.StrayEnv(catalog(), sys.Environ) {
 			log.Warn("this environment variable sets nothing", "name", name)
 		}
-		return service.Run(cmd.Context(), c, log)
+		return service.Run(cmd.Context(), l.Config, l.topology, log)
 	}
 	return cmd
 }

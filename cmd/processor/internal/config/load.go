@@ -96,15 +96,15 @@ func (c *Config) complete(cat Catalog) error {
 	wants, ok := cat[c.Topology]
 	switch {
 	case c.Topology == "":
-		return c.fault("topology", "say what to run: one of %s", strings.Join(names, ", "))
+		return c.Fault("topology", "say what to run: one of %s", strings.Join(names, ", "))
 	case !ok:
-		return c.fault("topology", "there is no topology %q: it is one of %s%s", c.Topology, strings.Join(names, ", "), Suggest(c.Topology, names))
+		return c.Fault("topology", "there is no topology %q: it is one of %s%s", c.Topology, strings.Join(names, ", "), Suggest(c.Topology, names))
 	}
 	var errs []error
 	parts := slices.Sorted(maps.Keys(wants))
 	for _, part := range slices.Sorted(maps.Keys(c.Topics)) {
 		if _, ok := wants[part]; !ok {
-			errs = append(errs, c.fault("topics."+part, "the topology %s has no such topic; it has %s", c.Topology, strings.Join(parts, ", ")))
+			errs = append(errs, c.Fault("topics."+part, "the topology %s has no such topic; it has %s", c.Topology, strings.Join(parts, ", ")))
 		}
 	}
 	for part, name := range wants {
@@ -115,8 +115,8 @@ func (c *Config) complete(cat Catalog) error {
 	return errors.Join(errs...)
 }
 
-// fault says what is wrong with a key, and where it was set.
-func (c *Config) fault(path, format string, args ...any) error {
+// Fault is the error that says what is wrong with a key, and where it was set.
+func (c *Config) Fault(path, format string, args ...any) error {
 	origin, ok := c.origin[path]
 	switch {
 	case !ok:

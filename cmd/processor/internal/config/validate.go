@@ -39,7 +39,7 @@ type validator struct {
 
 func (v *validator) check(ok bool, path, format string, args ...any) {
 	if !ok {
-		v.errs = append(v.errs, v.c.fault(path, format, args...))
+		v.errs = append(v.errs, v.c.Fault(path, format, args...))
 	}
 }
 

@@ -55,8 +55,11 @@ func table(out io.Writer, rows [][]string) error {
 }
 
 func (t Topic) partitions() string {
-	if t.Partitions == 0 {
+	switch {
+	case t.Partitions == 0, t.Partitions == AsInput && t.Kind == "source":
 		return "any"
+	case t.Partitions == AsInput:
+		return "as input"
 	}
 	return strconv.Itoa(int(t.Partitions))
 }
@@ -76,6 +79,9 @@ func (p Plan) Commands(out io.Writer, c *config.Config, principal string) error 
 		common += " --command-config client.properties"
 	}
 	var b strings.Builder
+	if slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.Partitions == AsInput }) {
+		b.WriteString(": \"${PARTITIONS:?set it to the number of partitions of the input}\"\n")
+	}
 	for _, t := range p.Topics {
 		b.WriteString("kafka-topics.sh" + common + t.command(c.InternalTopics.ReplicationFactor) + "\n")
 	}
@@ -88,8 +94,11 @@ func (p Plan) Commands(out io.Writer, c *config.Config, principal string) error 
 
 func (t Topic) command(replicas int) string {
 	s := " --create --if-not-exists --topic " + quote(t.Name)
-	if t.Partitions > 0 {
+	switch {
+	case t.Partitions > 0:
 		s += " --partitions " + strconv.Itoa(int(t.Partitions))
+	case t.Partitions == AsInput:
+		s += ` --partitions "$PARTITIONS"`
 	}
 	if replicas > 0 && (t.Kind == "repartition" || t.Kind == "changelog") {
 		s += " --replication-factor " + strconv.Itoa(replicas)

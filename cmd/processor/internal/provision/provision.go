@@ -20,10 +20,14 @@ type Plan struct {
 type Topic struct {
 	Name       string
 	Kind       string // source, sink, repartition, changelog, dead letters
-	Partitions int32  // 0: any number
+	Partitions int32  // 0: any number; AsInput
 	Configs    map[string]string
 	ByLeat     bool // the service creates it if it is missing
 }
+
+// AsInput is the partition count of a topic that has as many as the service's
+// input, where that number is not known.
+const AsInput = -1
 
 // A Right is what the service's principal must be allowed to do.
 type Right struct {

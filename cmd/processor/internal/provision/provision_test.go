@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -83,6 +84,27 @@ func TestChoices(t *testing.T) {
 	}
 	if got := p.Topics[3]; got.ByLeat || got.Configs["segment.bytes"] != "1000" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOpenPartitions(t *testing.T) {
+	t.Parallel()
+	c, needs := wordcount()
+	needs = needs[:3]
+	needs[0].Partitions, needs[2].Partitions = provision.AsInput, provision.AsInput
+	var table, commands strings.Builder
+	p := provision.Make(c, needs)
+	if err := errors.Join(p.Tables(&table), p.Commands(&commands, c, "User:x")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\ntext-lines                    source        any ", "repartition   as input "} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in\n%s", want, &table)
+		}
+	}
+	got := commands.String()
+	if !strings.HasPrefix(got, ": \"${PARTITIONS:?") || strings.Count(got, ` --partitions "$PARTITIONS"`) != 2 {
+		t.Errorf("got\n%s", got)
 	}
 }
 

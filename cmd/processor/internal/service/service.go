@@ -5,15 +5,14 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
-	"github.com/leatstream/leat/cmd/processor/internal/topologies"
 	"github.com/leatstream/leat/internal/embedded"
 	"github.com/leatstream/leat/pkg/streams"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 // Logger returns the logger that a configuration asks for.
@@ -29,19 +28,12 @@ func Logger(c config.Log, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, opts))
 }
 
-// Run runs the configured topology until ctx ends, which stops it cleanly.
-func Run(ctx context.Context, c *config.Config, log *slog.Logger) (err error) {
-	top, ok := topologies.Find(c.Topology)
-	if !ok {
-		return fmt.Errorf("there is no topology %q", c.Topology)
-	}
-	t, err := top.Build(c.Topics)
-	if err != nil {
-		return err
-	}
+// Run runs the configured topology, which is t, until ctx ends. That stops it
+// cleanly.
+func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger) (err error) {
 	log.Info("configuration", slog.Any("", c)) // no name: its keys stand by themselves
 	if c.Kafka.IsEmbedded() {
-		local, err := startEmbedded(c, top, log)
+		local, err := startEmbedded(c, log)
 		if err != nil {
 			return err
 		}
@@ -84,14 +76,14 @@ type local struct {
 
 // startEmbedded starts a broker with the topology's topics. It starts empty, so
 // state must, too: it is kept in a directory that goes with the broker.
-func startEmbedded(c *config.Config, top topologies.Topology, log *slog.Logger) (*local, error) {
+func startEmbedded(c *config.Config, log *slog.Logger) (*local, error) {
 	dir, err := os.MkdirTemp("", "leat-state-")
 	if err != nil {
 		return nil, err
 	}
 	topics := map[string]int32{}
-	for _, t := range top.Topics {
-		topics[c.Topics[t.Part]] = embeddedPartitions
+	for _, name := range c.Topics {
+		topics[name] = embeddedPartitions
 	}
 	if c.Processing.DeadLetterTopic != "" {
 		topics[c.Processing.DeadLetterTopic] = embeddedPartitions

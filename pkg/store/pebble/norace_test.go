@@ -10,7 +10,11 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 )
 
-// The race detector makes sync.Pool drop items on purpose.
+// stride is how many writes TestEveryWriteFails moves on at a time.
+const stride = 1
+
+// TestGetAllocations is not for the race detector, which makes sync.Pool drop
+// items on purpose.
 func TestGetAllocations(t *testing.T) {
 	e := mustOpen(t, "state", Options{}, vfs.NewMem())
 	defer mustClose(t, e)

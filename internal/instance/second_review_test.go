@@ -1,0 +1,135 @@
+package instance
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+// Two tables of one topic that both have it as their changelog: replays are kept by
+// changelog partition, so only one of the two stores is restored, and the other one is
+// empty after the next start, without a word.
+func TestReviewTwoTablesOfOneSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "copy")
+		adm := w.client()
+		if err := kafka.Create(t.Context(), adm, []kafka.TopicSpec{{Name: "lines", Partitions: 1, ReplicationFactor: -1, Configs: kafka.ChangelogConfig()}}); err != nil {
+			t.Fatal(err)
+		}
+		adm.Close()
+		one := store.KeyValue("one", serde.String, serde.String)
+		two := store.KeyValue("two", serde.String, serde.String)
+		b := topology.New()
+		b.Table(reviewIn, one, topology.SourceAsChangelog())
+		b.Table(reviewIn, two, topology.SourceAsChangelog())
+		top, err := b.Build()
+		if err != nil {
+			t.Logf("refused, which is well: %v", err)
+			return
+		}
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "lines", Key: []byte("k"), Value: []byte("v")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		cl.Close()
+		cfg := w.config(top.Plan()) // state is in memory: each start restores it
+		for range 2 {
+			in, stop := w.start(cfg)
+			time.Sleep(20 * time.Second)
+			for _, run := range in.running() {
+				err := in.workers[0].Release(t.Context(), run) // so that the test may read its stores
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range run.Task.Stores() {
+					if _, _, ok, err := s.State.Get([]byte("k")); !ok || err != nil {
+						t.Errorf("store %q has lost its row: %v", s.Name, err)
+					}
+				}
+			}
+			stop()
+		}
+	})
+}
+
+// A task reads two topics of different partition counts (Merge). The smaller one
+// grows, to no more than the greater one has: there is no new task, the tasks that
+// were there gain an input, and the instance, which counts by what it saw at its
+// start, does not read it. member.Member.Inputs would tell.
+func TestReviewSmallerSourceGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "copy", "more")
+		adm := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		defer adm.Close()
+		if err := kafka.Create(t.Context(), adm, []kafka.TopicSpec{{Name: "lines", Partitions: 1, ReplicationFactor: -1}}); err != nil {
+			t.Fatal(err)
+		}
+		var seen atomic.Int64
+		b := topology.New()
+		b.From(reviewIn, topology.NewTopic("more", serde.String, serde.String)).Peek(func(_, _ string) { seen.Add(1) }).To(reviewOut)
+		top, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := New(w.config(top.Plan()))
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- in.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		grow := kmsg.NewPtrCreatePartitionsRequest()
+		grow.TimeoutMillis = 1000
+		gt := kmsg.NewCreatePartitionsRequestTopic()
+		gt.Topic, gt.Count = "lines", 2
+		grow.Topics = append(grow.Topics, gt)
+		resp, err := grow.RequestWith(t.Context(), adm)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		adm.ForceMetadataRefresh()
+		time.Sleep(10 * time.Second)
+		w.send(adm, 1, "new partition")
+		time.Sleep(20 * time.Minute)
+		select {
+		case err := <-ended:
+			t.Logf("Run ended, which is well: %v", err)
+		default:
+			if seen.Load() == 0 {
+				t.Errorf("20 minutes later the record in the new partition is not processed; status: %+v", in.Status())
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A producer that can never be made, because its options are wrong, is not a
+// coordinator that is away.
+func TestReviewProducerOptionsThatCannotWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) {}))
+		cfg.MaxRecord = 200 << 20 // more than a request may have (kgo.BrokerMaxWriteBytes)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		if err := New(cfg).Run(ctx); err == nil {
+			t.Error("in ten minutes Run has not said that its producers cannot be made")
+		}
+	})
+}
