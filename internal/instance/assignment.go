@@ -76,7 +76,7 @@ func (in *Instance) newSlot(t assign.Task) *slot {
 			s.sub = &in.layout.Subs[i]
 		}
 	}
-	if t.Partition >= s.sub.Partitions {
+	if len(in.member.Inputs(t)) != len(in.inputs(s)) {
 		in.fail(fmt.Errorf("task %s is new: one of %v has gained partitions since this process started; start it again to take them up", t, s.sub.Topics))
 		return nil
 	}
@@ -237,24 +237,23 @@ const maxFailures = 25
 func (in *Instance) reopen(runs []*worker.Run, cause error) {
 	for _, run := range runs {
 		s := run.Tag.(*slot)
+		if s.failures++; time.Since(s.failed) > time.Minute {
+			s.failures = 1
+		}
+		s.failed = time.Now()
+		if s.failures > maxFailures {
+			in.fail(fmt.Errorf("task %s: its transaction has failed %d times in a row: %w", s.task, s.failures, cause))
+			return
+		}
 		in.mu.Lock()
 		again := !s.gone && !in.mu.stopping
 		if again {
 			s.run, s.opened = nil, make(chan struct{})
-			if s.failures++; time.Since(s.failed) > time.Minute {
-				s.failures = 1
-			}
-			s.failed = time.Now()
 		}
 		in.mu.Unlock()
-		switch {
-		case !again:
-			continue
-		case s.failures > maxFailures:
-			in.fail(fmt.Errorf("task %s: its transaction has failed %d times in a row: %w", s.task, s.failures, cause))
-			return
+		if again {
+			in.open(s, run, func() error { return nil })
 		}
-		in.open(s, run, func() error { return nil })
 	}
 }
 

@@ -3,6 +3,9 @@ package instance
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/leatstream/leat/internal/changelog"
@@ -28,28 +31,46 @@ type replay struct {
 	began    time.Time
 }
 
+// replays are those of a task by their changelogs. A source topic may be that of
+// several stores.
+type replays map[kafka.TopicPartition][]*replay
+
+func (rs replays) all() iter.Seq2[kafka.TopicPartition, *replay] {
+	return func(yield func(kafka.TopicPartition, *replay) bool) {
+		for tp, list := range rs {
+			for _, r := range list {
+				if !yield(tp, r) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // replay brings the stores of a task up to the ends of their changelogs.
 func (in *Instance) replay(s *slot, reader *changelog.Reader, starts map[kafka.TopicPartition]start) error {
-	replays, err := in.replays(s, starts)
-	if err != nil || len(replays) == 0 {
+	rs, err := in.replays(s, starts)
+	if err != nil || len(rs) == 0 {
 		return err
 	}
 	for attempt := 0; ; attempt++ {
-		err := in.replayOnce(s, reader, replays)
+		err := in.replayOnce(s, reader, rs)
 		tp, lost := lostGround(err)
 		if !lost || attempt > 3 {
 			return err
 		}
 		in.log.Info("local state is not used", "changelog", tp, "why", err)
-		if err := replays[tp].startOver(); err != nil {
-			return err
+		for _, r := range rs[tp] {
+			if err := r.startOver(); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 // replays finds out what to replay.
-func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (map[kafka.TopicPartition]*replay, error) {
-	replays := map[kafka.TopicPartition]*replay{}
+func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (replays, error) {
+	rs := replays{}
 	var tps []kafka.TopicPartition
 	for i, spec := range s.sub.Stores {
 		topic, own, ok := spec.Changelog(in.cfg.App)
@@ -58,7 +79,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (map
 			continue
 		}
 		tps = append(tps, tp)
-		replays[tp] = &replay{in: in, slot: s, store: s.stores[i], changelog: tp, own: own}
+		rs[tp] = append(rs[tp], &replay{in: in, slot: s, store: s.stores[i], changelog: tp, own: own})
 	}
 	if len(tps) == 0 {
 		return nil, nil
@@ -71,7 +92,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (map
 	if err != nil {
 		return nil, fmt.Errorf("changelog starts: %w", err)
 	}
-	for tp, r := range replays {
+	for tp, r := range rs.all() {
 		r.begin, r.end = begins[tp], ends[tp]
 		for _, st := range starts {
 			r.hasOffsets = r.hasOffsets || st.committed
@@ -80,22 +101,33 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (map
 			r.end = starts[tp].offset
 		}
 	}
-	return replays, nil
+	return rs, nil
 }
 
-func (in *Instance) replayOnce(s *slot, reader *changelog.Reader, replays map[kafka.TopicPartition]*replay) error {
-	var targets []changelog.Target
-	for tp, r := range replays {
+func (in *Instance) replayOnce(s *slot, reader *changelog.Reader, rs replays) error {
+	targets := map[kafka.TopicPartition]changelog.Target{}
+	for tp, r := range rs.all() {
 		if err := r.start(); err != nil {
 			return err
 		}
-		targets = append(targets, changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.end})
+		t, shared := targets[tp]
+		if !shared || r.from < t.From {
+			t = changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.end}
+		}
+		targets[tp] = t
 	}
-	err := reader.Run(s.ctx, targets, func(b changelog.Batch) error { return replays[b.TopicPartition].apply(b) })
+	err := reader.Run(s.ctx, slices.Collect(maps.Values(targets)), func(b changelog.Batch) error {
+		for _, r := range rs[b.TopicPartition] {
+			if err := r.apply(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for _, r := range replays {
+	for _, r := range rs.all() {
 		in.log.Info("restored store", "store", r.store.Namespace().Store, "partition", r.changelog.Partition,
 			"from", r.from, "to", r.pos.Offset, "records", r.records, "took", time.Since(r.began).Round(time.Millisecond))
 	}
@@ -177,13 +209,13 @@ func (r *replay) apply(b changelog.Batch) error {
 		return r.lostOffsets()
 	}
 	for _, rec := range b.Records {
-		if rec.Key == nil {
-			continue // a table drops those
+		if rec.Key == nil || rec.Offset < r.from {
+			continue // a table drops the former; the store has the latter
 		}
 		r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli())
 	}
 	r.records += len(b.Records)
-	r.pos.Offset, r.pos.Time = b.Next, time.Now().UnixMilli()
+	r.pos.Offset, r.pos.Time = max(b.Next, r.from), time.Now().UnixMilli()
 	return r.restorer.Write(r.pos)
 }
 

@@ -20,7 +20,7 @@ import (
 // Two tables of one topic that both have it as their changelog: replays are kept by
 // changelog partition, so only one of the two stores is restored, and the other one is
 // empty after the next start, without a word.
-func TestReviewTwoTablesOfOneSource(t *testing.T) {
+func TestTwoTablesOfOneSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "copy")
 		adm := w.client()
@@ -67,7 +67,7 @@ func TestReviewTwoTablesOfOneSource(t *testing.T) {
 // grows, to no more than the greater one has: there is no new task, the tasks that
 // were there gain an input, and the instance, which counts by what it saw at its
 // start, does not read it. member.Member.Inputs would tell.
-func TestReviewSmallerSourceGrows(t *testing.T) {
+func TestSmallerSourceGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, "copy", "more")
 		adm := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -121,7 +121,7 @@ func TestReviewSmallerSourceGrows(t *testing.T) {
 
 // A producer that can never be made, because its options are wrong, is not a
 // coordinator that is away.
-func TestReviewProducerOptionsThatCannotWork(t *testing.T) {
+func TestProducerOptionsThatCannotWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) {}))

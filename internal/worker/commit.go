@@ -202,7 +202,7 @@ func (w *Worker) replaceProducer(ctx context.Context) (*producer, error) {
 	w.p.close()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		p, err := newProducer(ctx, &w.cfg)
-		if err == nil || ctx.Err() != nil || kafka.OnCommit(err) == kafka.Fatal {
+		if err == nil || ctx.Err() != nil || errors.Is(err, errOptions) || kafka.OnCommit(err) == kafka.Fatal {
 			return p, err
 		}
 		w.cfg.Log.Warn("no producer; trying again", "err", err)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,9 @@ import (
 )
 
 func stamp(ms int64) time.Time { return time.UnixMilli(ms) }
+
+// errOptions is the error of client options that no producer can be made with.
+var errOptions = errors.New("client options")
 
 // A producer writes the records of one transaction after the other. After any
 // failure it is thrown away: what a new one with the same transactional id does
@@ -47,7 +51,7 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	}
 	var err error
 	if p.cl, err = kgo.NewClient(opts...); err != nil {
-		return nil, fmt.Errorf("producer: %w", err)
+		return nil, fmt.Errorf("producer: %w: %w", errOptions, err)
 	}
 	if c.TransactionalID == "" {
 		return p, nil

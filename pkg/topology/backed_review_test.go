@@ -13,7 +13,7 @@ import (
 // holds it, and a restore takes it from there: the table then has a row that it did
 // not have, and, where it was skipped because it cannot be decoded, one that fails
 // every lookup.
-func TestReviewSkippedRecordStaysOutOfBackedTable(t *testing.T) {
+func TestSkippedRecordStaysOutOfBackedTable(t *testing.T) {
 	t.Parallel()
 	in := topology.NewTopic("in", serde.String, serde.Int64)
 	raw := topology.NewTopic("in", serde.String, serde.String)
