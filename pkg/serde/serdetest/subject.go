@@ -39,7 +39,7 @@ func (s *subject[T]) encode(v T) (enc []byte, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("Append: %w", err)
+		return nil, fmt.Errorf("in Append: %w", err)
 	}
 	return enc, nil
 }
@@ -50,7 +50,7 @@ func (s *subject[T]) decode(src []byte) (v T, err error) {
 		return err
 	})
 	if err != nil {
-		return v, fmt.Errorf("Decode(%q): %w", src, err)
+		return v, fmt.Errorf("in Decode(%q): %w", src, err)
 	}
 	return v, nil
 }
@@ -71,7 +71,7 @@ func (s *subject[T]) roundTrip(v T) error {
 func (s *subject[T]) notNil(v T) error {
 	enc, err := s.encode(v)
 	if err == nil && enc == nil {
-		err = errors.New("Append(nil, v) returned nil")
+		err = errors.New("in Append(nil, v) returned nil")
 	}
 	return err
 }
@@ -105,10 +105,10 @@ func (s *subject[T]) appends(v T) error {
 			return err
 		}
 		if want := prefix + string(enc); string(out) != want {
-			return fmt.Errorf("Append to %q with room for %d gives %q, want %q", prefix, room, out, want)
+			return fmt.Errorf("in Append to %q with room for %d gives %q, want %q", prefix, room, out, want)
 		}
 		if string(dst) != prefix {
-			return fmt.Errorf("Append changed what dst held to %q", dst)
+			return fmt.Errorf("in Append changed what dst held to %q", dst)
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *subject[T]) leavesSrc(v T) error {
 		return err
 	}
 	if !bytes.Equal(src, enc) {
-		return fmt.Errorf("Decode changed src from %q to %q", enc, src)
+		return fmt.Errorf("in Decode changed src from %q to %q", enc, src)
 	}
 	for i := range src {
 		src[i] ^= 0xa5
@@ -146,7 +146,7 @@ func (s *subject[T]) truncated(v T) error {
 	for n := range enc {
 		src := enc[:n:n]
 		if err := guard(func() error { s.serde.Decode(src); return nil }); err != nil {
-			return fmt.Errorf("Decode of the first %d of %d bytes, %q: %w", n, len(enc), src, err)
+			return fmt.Errorf("in Decode of the first %d of %d bytes, %q: %w", n, len(enc), src, err)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -79,7 +78,7 @@ func (l logger) Errorf(format string, args ...any) {
 }
 
 func (l logger) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	for _, arg := range args {
 		if cause, ok := arg.(error); ok {
 			err = fmt.Errorf("%v: %w", err, cause) // for errors.Is

@@ -101,7 +101,7 @@ func collect(it engine.Iterator) (entries []string, err error) {
 		entries = append(entries, entry(string(it.Key()), string(it.Value())))
 	}
 	if it.Next() {
-		err = errors.New("Next is true again after it was false")
+		err = errors.New("iterator: Next is true again after it was false")
 	}
 	return entries, errors.Join(err, it.Close())
 }
