@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -32,12 +31,8 @@ func TestInputsStayTogether(t *testing.T) {
 	var fed sync.WaitGroup
 	fed.Go(func() { pairs.run(feeding) })
 
-	var services []*program.Process
-	start := func(name string) {
-		p, err := f.joiner(name, rows).Start()
-		f.must(err)
-		services = append(services, p)
-	}
+	var running []*program.Process
+	start := func(name string) { running = append(running, f.start(f.joiner(name, rows))) }
 	for _, name := range []string{"a", "b", "c"} {
 		start(name)
 	}
@@ -46,7 +41,7 @@ func TestInputsStayTogether(t *testing.T) {
 	start("d")
 	f.awaitGroup(4, f.in, rows)
 	f.awaitOutput(pairs)
-	f.must(services[0].Stop(f.ctx))
+	f.must(running[0].Stop(f.ctx))
 	f.awaitGroup(3, f.in, rows)
 	f.awaitOutput(pairs)
 
@@ -54,7 +49,7 @@ func TestInputsStayTogether(t *testing.T) {
 	fed.Wait()
 	f.must(pairs.err)
 	f.checkJoined(pairs)
-	for _, p := range services[1:] {
+	for _, p := range running[1:] {
 		f.must(p.Stop(f.ctx))
 	}
 }
@@ -62,7 +57,7 @@ func TestInputsStayTogether(t *testing.T) {
 func (f *fixture) joiner(name, rows string) *program.Service {
 	f.Helper()
 	return program.New(f, name, program.Build(f, "internal/joiner"),
-		"-application="+f.app, "-brokers="+strings.Join(f.seeds, ","), "-state="+filepath.Join(f.TempDir(), name),
+		"-application="+f.app, "-brokers="+strings.Join(f.seeds, ","), "-state="+f.state(name),
 		"-records="+f.in, "-rows="+rows, "-output="+f.out)
 }
 

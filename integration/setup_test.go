@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ type fixture struct {
 	topics *topics.Topics
 	rnd    *rand.Rand
 	seeds  []string
+	dir    string // of state
 	app    string
 	in     string
 	out    string
@@ -36,7 +38,7 @@ func setup(t *testing.T, name string, partitions int32) *fixture {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	name += "-" + strings.ToLower(crand.Text()[:6])
-	f := &fixture{T: t, ctx: ctx, topics: topics.Of(t, c), seeds: c.Seeds, app: name, in: name + "-in", out: name + "-out"}
+	f := &fixture{T: t, ctx: ctx, topics: topics.Of(t, c), seeds: c.Seeds, dir: t.TempDir(), app: name, in: name + "-in", out: name + "-out"}
 	seed, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
@@ -47,6 +49,16 @@ func setup(t *testing.T, name string, partitions int32) *fixture {
 	return f
 }
 
+// of returns the fixture as a subtest sees it.
+func (f *fixture) of(t *testing.T) *fixture {
+	sub := *f
+	sub.T = t
+	return &sub
+}
+
+// state is the state directory of a service.
+func (f *fixture) state(name string) string { return filepath.Join(f.dir, name) }
+
 // must ends the test if there is an error.
 func (f *fixture) must(err error) {
 	f.Helper()
@@ -55,13 +67,16 @@ func (f *fixture) must(err error) {
 	}
 }
 
-// processor returns a service that runs a topology of the binary's, with a state directory of its own.
+// processor returns a service that runs a topology of the binary's, with a state directory of its own. Its topics are
+// the fixture's if the flags name none.
 func (f *fixture) processor(name, topology string, flags ...string) *program.Service {
 	f.Helper()
-	args := append([]string{"run",
-		"--application=" + f.app, "--topology=" + topology, "--topics.input=" + f.in, "--topics.output=" + f.out,
-		"--kafka.brokers=" + strings.Join(f.seeds, ","), "--state.dir=" + filepath.Join(f.TempDir(), name),
-		"--http.listen=127.0.0.1:0", "--log.format=json",
-	}, flags...)
-	return program.New(f, name, program.Build(f, "../cmd/processor"), args...)
+	args := []string{"run",
+		"--application=" + f.app, "--topology=" + topology, "--kafka.brokers=" + strings.Join(f.seeds, ","),
+		"--state.dir=" + f.state(name), "--http.listen=127.0.0.1:0", "--log.format=json",
+	}
+	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--topics.") }) {
+		args = append(args, "--topics.input="+f.in, "--topics.output="+f.out)
+	}
+	return program.New(f, name, program.Build(f, "../cmd/processor"), append(args, flags...)...)
 }

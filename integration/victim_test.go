@@ -29,7 +29,7 @@ func (v *victim) suffer(ctx context.Context, points []failpoint.Point) (err erro
 	if v.p, err = v.svc.Start(); err != nil {
 		return err
 	}
-	if _, err := v.p.AwaitMetric(ctx, "leat_commits_total", 1); err != nil {
+	if _, err := v.p.AtWork(ctx); err != nil {
 		return fmt.Errorf("first start: %w", err)
 	}
 	for _, at := range points {
@@ -88,7 +88,7 @@ func (v *victim) restart(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, v.p.Started.Add(back), fmt.Errorf("%v after its restart", back))
 	defer cancel()
-	at, err := v.p.AwaitMetric(ctx, "leat_commits_total", 1)
+	at, err := v.p.AtWork(ctx)
 	v.took = append(v.took, at.Sub(v.p.Started))
 	return err
 }

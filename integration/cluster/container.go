@@ -118,11 +118,21 @@ func (n *contained) start(ctx context.Context) (err error) {
 func (n *contained) signal(ctx context.Context, s syscall.Signal) (err error) {
 	switch s {
 	case syscall.SIGSTOP:
-		_, err = n.docker.ContainerPause(ctx, n.c.ID, client.ContainerPauseOptions{})
+		err = n.pause(ctx)
 	case syscall.SIGCONT:
 		_, err = n.docker.ContainerUnpause(ctx, n.c.ID, client.ContainerUnpauseOptions{})
 	default:
 		_, err = n.docker.ContainerKill(ctx, n.c.ID, client.ContainerKillOptions{Signal: "KILL"})
+	}
+	return err
+}
+
+// pause tries more than once: on a busy machine the kernel may not freeze all threads in the time that docker gives it.
+func (n *contained) pause(ctx context.Context) (err error) {
+	for range 10 {
+		if _, err = n.docker.ContainerPause(ctx, n.c.ID, client.ContainerPauseOptions{}); err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Metric asks the process for a metric that has no labels.
+// Metric asks the process for a metric. The name has all the labels, as in leat_tasks{state="running"}.
 func (p *Process) Metric(ctx context.Context, name string) (float64, error) {
 	served, err := p.Await(ctx, "HTTP is served", 1)
 	if err != nil {
@@ -33,19 +33,24 @@ func (p *Process) Metric(ctx context.Context, name string) (float64, error) {
 	return 0, fmt.Errorf("there is no metric %s", name)
 }
 
-// AwaitMetric waits until a metric is at least min, and returns when that was seen.
-func (p *Process) AwaitMetric(ctx context.Context, name string, min float64) (time.Time, error) {
+// AwaitMetric waits until a metric has a value that will do, and returns when that was seen.
+func (p *Process) AwaitMetric(ctx context.Context, name string, will func(float64) bool) (time.Time, error) {
 	for {
 		v, err := p.Metric(ctx, name)
-		if err == nil && v >= min {
+		if err == nil && will(v) {
 			return time.Now(), nil
 		}
 		select {
 		case <-p.done:
 			return time.Time{}, fmt.Errorf("wait for %s: %w", name, p.end())
 		case <-ctx.Done():
-			return time.Time{}, fmt.Errorf("%s is %v and not %v: %w", name, v, min, context.Cause(ctx))
+			return time.Time{}, fmt.Errorf("wait for %s, which is %v: %w", name, v, context.Cause(ctx))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// AtWork waits until the process has committed something, and returns when that was seen.
+func (p *Process) AtWork(ctx context.Context) (time.Time, error) {
+	return p.AwaitMetric(ctx, "leat_commits_total", func(n float64) bool { return n > 0 })
 }

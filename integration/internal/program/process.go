@@ -44,6 +44,12 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Pause freezes the process: its connections stay open and nothing answers.
+func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Unpause lets a paused process go on.
+func (p *Process) Unpause() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Killed waits until the process is ended by SIGKILL. Any other end is an error.
 func (p *Process) Killed(ctx context.Context) error {
 	if err := p.ended(ctx); err != nil {
