@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -31,12 +32,12 @@ type slot struct {
 	cancel context.CancelFunc
 	stores []*state.Store // between restores; only the opening goroutine touches them
 
+	failures int // transactions in a row; the worker's
+
 	// The rest is guarded by Instance.mu.
-	run      *worker.Run   // nil while restoring
-	opened   chan struct{} // closed when the opening in progress is over
-	gone     bool
-	failures int // in a row, the last of them at failed
-	failed   time.Time
+	run    *worker.Run   // nil while restoring
+	opened chan struct{} // closed when the opening in progress is over
+	gone   bool
 }
 
 // Assigned opens tasks. It does not wait until they are restored.
@@ -204,6 +205,9 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 			return nil
 		}
 	}
+	if err := fenced(); err != nil { // at once: who is gone may come back
+		return fmt.Errorf("before restoring: %w", err)
+	}
 	var reader *changelog.Reader
 	if s.sub.Stateful() {
 		select {
@@ -212,9 +216,6 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 		case <-s.ctx.Done():
 			return nil
 		}
-	}
-	if err := fenced(); err != nil {
-		return fmt.Errorf("before restoring: %w", err)
 	}
 	run, err := in.restore(s, reader)
 	if err != nil {
@@ -237,10 +238,10 @@ const maxFailures = 25
 func (in *Instance) reopen(runs []*worker.Run, cause error) {
 	for _, run := range runs {
 		s := run.Tag.(*slot)
-		if s.failures++; time.Since(s.failed) > time.Minute {
-			s.failures = 1
+		if run.Progressed() {
+			s.failures = 0
 		}
-		s.failed = time.Now()
+		s.failures++
 		if s.failures > maxFailures {
 			in.fail(fmt.Errorf("task %s: its transaction has failed %d times in a row: %w", s.task, s.failures, cause))
 			return
@@ -272,8 +273,15 @@ func (in *Instance) Await(ctx context.Context, refused member.Identity, claims .
 	return in.member.Await(ctx, refused, claims...)
 }
 
-// Failed ends the process: it cannot be in its group.
-func (in *Instance) Failed(err error) { in.fail(err) }
+// Failed ends the process if it cannot be in its group. One whose topology differs
+// from that of the others waits until they have stopped.
+func (in *Instance) Failed(err error) {
+	if errors.Is(err, member.ErrTopology) {
+		in.log.Error("no tasks for this process while others run another topology", "err", err)
+		return
+	}
+	in.fail(err)
+}
 
 // running are the runs of the tasks that are not restoring.
 func (in *Instance) running() map[assign.Task]*worker.Run {

@@ -73,7 +73,8 @@ type Instance struct {
 	admin        *kgo.Client
 	group        *kafka.Group
 	layout       *layout.Layout
-	topics       map[string]kafka.Topic // that exist, by name
+	topics       map[string]kafka.Topic   // that exist, by name
+	tombstones   map[string]time.Duration // how long changelogs keep deletions; 0: not known
 	fetcher      *fetch.Fetcher
 	stopFetching context.CancelFunc
 	member       *member.Member

@@ -227,3 +227,23 @@ func values(rs []*kgo.Record) (out string) {
 	}
 	return out
 }
+
+// A record that was passed over has left nothing in the table, but it is in the topic:
+// a restored table would have its row.
+func TestSourceAsChangelogNeedsRecordsThatCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "limits")
+		w.compact("limits")
+		b := topology.New()
+		b.Table(topology.NewTopic("limits", serde.String, serde.String), store.KeyValue("limits", serde.String, serde.String), topology.SourceAsChangelog())
+		top, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := w.config(top.Plan())
+		cfg.Policies.Process = task.Skip
+		if err := New(cfg).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "give the table a changelog of its own") {
+			t.Errorf("err = %v", err)
+		}
+	})
+}

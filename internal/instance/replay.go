@@ -151,8 +151,11 @@ func lostGround(err error) (tp kafka.TopicPartition, ok bool) {
 func (r *replay) start() (err error) {
 	r.began, r.records = time.Now(), 0
 	id := r.in.topics[r.changelog.Topic].ID
-	if why := r.distrust(id); why != "" {
+	why := r.distrust(id)
+	if why != "" {
 		r.in.log.Info("local state is not used", "changelog", r.changelog, "why", why)
+	}
+	if _, ok := r.store.Position(); !ok || why != "" { // without a position nothing is known of what is there
 		if err := r.store.Wipe(); err != nil {
 			return err
 		}
@@ -173,14 +176,27 @@ func (r *replay) startOver() error {
 		return err
 	}
 	r.begin = begins[r.changelog]
+	if r.own { // a log that was truncated ends earlier than it did
+		ends, err := changelog.End(r.slot.ctx, r.in.admin, []kafka.TopicPartition{r.changelog})
+		if err != nil {
+			return err
+		}
+		r.end = ends[r.changelog]
+	}
 	r.end = max(r.end, r.begin)
 	return r.store.Wipe()
 }
 
 // maxAge is how long local state may have been without its changelog before
-// compaction may have dropped tombstones that it has not seen: Kafka's default for
-// delete.retention.ms, less some for clocks that differ.
-const maxAge = 23 * time.Hour
+// compaction may have dropped tombstones that it has not seen: delete.retention.ms,
+// less some for clocks that differ.
+func (r *replay) maxAge() time.Duration {
+	keeps := r.in.tombstones[r.changelog.Topic]
+	if keeps <= 0 {
+		keeps = 24 * time.Hour // Kafka's default
+	}
+	return keeps / 10 * 9
+}
 
 // distrust returns why local state is not to be used; "" if it is.
 func (r *replay) distrust(id [16]byte) string {
@@ -197,7 +213,7 @@ func (r *replay) distrust(id [16]byte) string {
 		return fmt.Sprintf("it is at %d, beyond the changelog's end, %d", p.Offset, r.end)
 	case p.Offset < r.begin:
 		return fmt.Sprintf("it is at %d, below the changelog's start, %d", p.Offset, r.begin)
-	case age > maxAge && p.Offset < r.end:
+	case age > r.maxAge() && p.Offset < r.end:
 		return fmt.Sprintf("it is %v old: the changelog may have dropped deletions since", age.Round(time.Minute))
 	}
 	return ""

@@ -117,9 +117,12 @@ func (in *Instance) openStores(s *slot) error {
 
 // makeRun makes the task over its restored stores.
 func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[kafka.TopicPartition]start) (*worker.Run, error) {
-	next := 0
+	next, idle := 0, in.cfg.MaxTaskIdle.Milliseconds()
+	if in.cfg.MaxTaskIdle < 0 {
+		idle = -1 // of any unit
+	}
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
-		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: in.cfg.MaxTaskIdle.Milliseconds(),
+		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
 	}, func(task.Store) (*state.Store, error) {
 		next++

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // A Status is what an instance has to say of itself.
@@ -13,12 +14,14 @@ type Status struct {
 	Running   []assign.Task
 	Records   int64 // processed since the start
 	Commits   int64
+	Dropped   map[string]int64 // records without effect, by reason
 }
 
 // Status may be called at any time, from any goroutine.
 func (in *Instance) Status() (st Status) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	st.Dropped = map[string]int64{}
 	if in.mu.joined {
 		_, err := in.member.Identity()
 		st.Joined = err == nil
@@ -36,6 +39,8 @@ func (in *Instance) Status() (st Status) {
 		records, commits := w.Processed()
 		st.Records += records
 		st.Commits += commits
+		drops := w.Dropped()
+		drops.Each(func(why task.Drop, n int64) { st.Dropped[why.String()] += n })
 	}
 	return st
 }

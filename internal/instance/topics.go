@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // prepareTopics lays the plan over the topics that exist, and creates the internal
@@ -30,9 +33,6 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := in.checkCompacted(ctx); err != nil {
-		return err
-	}
 	if len(missing) > 0 {
 		if err := kafka.Create(ctx, in.admin, missing); err != nil {
 			return fmt.Errorf("internal topics: %w", err)
@@ -40,9 +40,12 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 		for _, t := range missing {
 			in.log.Info("created internal topic", "topic", t.Name, "partitions", t.Partitions)
 		}
-		if in.topics, err = kafka.Describe(ctx, in.admin, in.topicNames()); err != nil {
+		if err := in.awaitTopics(ctx); err != nil {
 			return err
 		}
+	}
+	if err := in.checkCompacted(ctx); err != nil {
+		return err
 	}
 	ids := map[string][16]byte{}
 	for name, t := range in.topics {
@@ -50,6 +53,27 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 	}
 	in.group = &kafka.Group{Name: in.cfg.App, IDs: ids}
 	return nil
+}
+
+// awaitTopics describes the topics until whichever broker is asked knows all of them.
+func (in *Instance) awaitTopics(ctx context.Context) (err error) {
+	for {
+		if in.topics, err = kafka.Describe(ctx, in.admin, in.topicNames()); err != nil {
+			return err
+		}
+		known := true
+		for _, t := range in.topics {
+			known = known && t.Exists
+		}
+		if known {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // topicNames are all topics that the plan names.
@@ -103,22 +127,29 @@ func (in *Instance) missing() (specs []kafka.TopicSpec, err error) {
 // checkCompacted refuses a source topic as a changelog unless it is compacted: else
 // it forgets rows that the table must have.
 func (in *Instance) checkCompacted(ctx context.Context) error {
-	var topics []string
+	topics := map[string]bool{} // changelogs, and whether they are written by us alone
 	for _, sub := range in.cfg.Plan.Subs {
 		for _, s := range sub.Stores {
-			if name, own, ok := s.Changelog(in.cfg.App); ok && !own {
-				topics = append(topics, name)
+			if name, own, ok := s.Changelog(in.cfg.App); ok {
+				topics[name] = own
 			}
 		}
 	}
-	policies, err := kafka.CleanupPolicies(ctx, in.admin, topics)
+	configs, err := kafka.TopicConfigs(ctx, in.admin, slices.Collect(maps.Keys(topics)), "cleanup.policy", "delete.retention.ms")
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for name, policy := range policies {
-		if policy != "compact" {
+	in.tombstones = map[string]time.Duration{}
+	for name, own := range topics {
+		ms, _ := strconv.ParseInt(configs[name]["delete.retention.ms"], 10, 64)
+		in.tombstones[name] = time.Duration(ms) * time.Millisecond
+		switch policy := configs[name]["cleanup.policy"]; {
+		case own:
+		case policy != "compact":
 			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog and has cleanup.policy=%s: set it to compact, or give the table a changelog of its own", name, policy))
+		case in.cfg.Policies.Decode != task.Fail || in.cfg.Policies.Process != task.Fail:
+			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog, and records that fail are to be passed over: a restored table would have rows of theirs; let such records fail, or give the table a changelog of its own", name))
 		}
 	}
 	return errors.Join(errs...)

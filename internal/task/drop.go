@@ -10,15 +10,16 @@ const (
 	DropDecode                 // undecodable, and the policy is to skip
 	DropProcess                // user code failed, and the policy is to skip
 	DropDeadLetter             // failed, and written to the dead-letter topic
-	drops
+	// DropReasons is how many reasons there are.
+	DropReasons
 )
 
-var dropNames = [drops]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter"}
 
 func (d Drop) String() string { return dropNames[d] }
 
 // Drops counts dropped records by reason.
-type Drops [drops]int64
+type Drops [DropReasons]int64
 
 // Each calls fn for every reason that was met.
 func (d *Drops) Each(fn func(reason Drop, n int64)) {

@@ -11,8 +11,9 @@ type input struct {
 	feed   func(*Message) error
 	absent bool // the topic has fewer partitions than there are tasks
 
-	queue []Message
-	head  int
+	queue   []Message
+	head    int
+	current Message // the one in hand
 
 	next  int64 // offset to go on from after a restart
 	epoch int32
@@ -39,11 +40,11 @@ func (in *input) push(ms []Message) {
 }
 
 func (in *input) pop() *Message {
-	m := &in.queue[in.head]
+	in.current, in.queue[in.head] = in.queue[in.head], Message{} // what it holds can go once it is done
 	if in.head++; in.head == len(in.queue) {
-		in.queue, in.head = in.queue[:0], 0 // m stays as it is until the next push
+		in.queue, in.head = in.queue[:0], 0
 	}
-	return m
+	return &in.current
 }
 
 // done moves the position past m, and past what follows it that is not handed out

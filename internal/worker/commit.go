@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat/internal/failpoint"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // commit ends the unit of work of every touched task: all of it takes effect, or
@@ -135,6 +136,8 @@ func (w *Worker) committed(r *Run) {
 	points := r.Task.Points()
 	r.points.Store(&points)
 	r.Task.Commit()
+	drops := r.Task.TakeDrops()
+	drops.Each(func(why task.Drop, n int64) { w.drops[why].Add(n) })
 	behind := int64(0)
 	for i, s := range r.Task.Stores() {
 		pos, _ := s.State.Position()

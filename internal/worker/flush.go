@@ -32,6 +32,7 @@ func (w *Worker) flushEngine() error {
 	for r := range w.runs {
 		all = append(all, r)
 	}
+	w.flushed, w.tight = time.Now(), false
 	return w.writeRuns(all)
 }
 
@@ -44,7 +45,6 @@ func (w *Worker) writeRuns(runs []*Run) error {
 			}
 		}
 	}
-	w.flushed, w.tight = time.Now(), false
 	if !w.batch.Empty() {
 		if err := w.cfg.Engine.Write(&w.batch); err != nil {
 			return err

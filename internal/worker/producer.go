@@ -40,6 +40,7 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
 		kgo.MaxBufferedRecords(1<<17),
+		kgo.MaxBufferedBytes(64<<20),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord+512)),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	)

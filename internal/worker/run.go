@@ -44,6 +44,18 @@ func (r *Run) Committed() []task.Point {
 	return nil
 }
 
+// Progressed reports whether the task has committed anything beyond where it began.
+func (r *Run) Progressed() bool {
+	for _, p := range r.Committed() {
+		for _, fd := range r.Feeds {
+			if fd != nil && fd.Topic == p.Topic && p.Offset > fd.From {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // offsetOf is the offset of a source topic's point; ok is false where the topic has
 // no partition for the task.
 func (r *Run) offsetOf(points []task.Point, topic task.Topic) (offset int64, ok bool) {
@@ -136,6 +148,7 @@ func (s *slab) next() *kgo.Record {
 // reset takes the records back: no producer may hold one any more.
 func (s *slab) reset() {
 	if keep := 4 * (s.n/slabSize + 1); len(s.chunks) > keep {
+		clear(s.chunks[keep:])
 		s.chunks = s.chunks[:keep] // a burst is over
 	}
 	s.n = 0

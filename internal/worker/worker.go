@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,7 @@ type Worker struct {
 	batch    engine.Batch
 	messages []task.Message // scratch
 
+	drops     [task.DropReasons]atomic.Int64
 	processed atomic.Int64
 	commits   atomic.Int64
 }
@@ -93,6 +95,15 @@ func New(cfg Config) *Worker {
 // has committed. It may be called from any goroutine.
 func (w *Worker) Processed() (records, commits int64) {
 	return w.processed.Load(), w.commits.Load()
+}
+
+// Dropped is how many records had no effect, by reason. It may be called from any
+// goroutine.
+func (w *Worker) Dropped() (d task.Drops) {
+	for i := range w.drops {
+		d[i] = w.drops[i].Load()
+	}
+	return d
 }
 
 // Add gives runs to the worker. It returns once the worker has them.
@@ -139,6 +150,9 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 	for {
 		stop, err := w.intake(ctx)
 		if stop || err != nil {
+			if ctx.Err() != nil && !errors.Is(context.Cause(ctx), failpoint.ErrCrash) {
+				w.abandon() // another worker has failed
+			}
 			return err
 		}
 		if err := w.round(ctx); err != nil {
@@ -153,13 +167,17 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 	}
 }
 
+// maxTransaction is how many records a transaction holds before it is committed,
+// whatever the interval.
+const maxTransaction = 500_000
+
 // due reports whether it is time to commit: the interval is over, or somebody
 // asked, or there is nothing else to do.
 func (w *Worker) due() bool {
 	if len(w.touched) == 0 {
 		return false
 	}
-	return w.hurry || w.dry && w.Inbox.Empty() || time.Since(w.began) >= w.cfg.CommitInterval
+	return w.hurry || w.p.sent > maxTransaction || w.dry && w.Inbox.Empty() || time.Since(w.began) >= w.cfg.CommitInterval
 }
 
 // intake takes batches and commands in. It blocks only if there is nothing else

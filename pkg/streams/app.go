@@ -50,6 +50,7 @@ type Status struct {
 	Tasks   []TaskStatus
 	Records int64 // processed since the start
 	Commits int64
+	Dropped map[string]int64 // records without effect, by reason
 }
 
 // TaskStatus is one task of this process.
@@ -61,7 +62,7 @@ type TaskStatus struct {
 // Status may be called at any time, from any goroutine.
 func (a *App) Status() Status {
 	in := a.in.Status()
-	st := Status{Ready: in.Joined && len(in.Restoring) == 0, Records: in.Records, Commits: in.Commits}
+	st := Status{Ready: in.Joined && len(in.Restoring) == 0, Records: in.Records, Commits: in.Commits, Dropped: in.Dropped}
 	for _, t := range in.Restoring {
 		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "restoring"})
 	}

@@ -21,8 +21,8 @@ type Topology struct {
 // Plan is the topology as the runtime sees it.
 func (t *Topology) Plan() *task.Plan { return t.plan }
 
-// Fingerprint identifies the topology's structure: it changes whenever a node, a
-// store or a topic does.
+// Fingerprint identifies the topology to the group: it changes whenever what is read,
+// kept or repartitioned does. Processes share tasks only if theirs are equal.
 func (t *Topology) Fingerprint() string { return t.plan.Fingerprint }
 
 // Build validates the topology. It reports every mistake, not only the first, each
@@ -40,10 +40,29 @@ func (b *Builder) Build() (*Topology, error) {
 	for i, members := range b.split() {
 		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
 	}
-	t := &Topology{plan}
-	sum := sha256.Sum256([]byte(t.Describe()))
-	plan.Fingerprint = hex.EncodeToString(sum[:8])
-	return t, nil
+	plan.Fingerprint = fingerprint(plan)
+	return &Topology{plan}, nil
+}
+
+// fingerprint identifies what tasks mean to the group: what each reads, keeps and
+// hands on. A verb that keeps nothing may come and go while others run.
+func fingerprint(p *task.Plan) string {
+	h := sha256.New()
+	for _, sub := range p.Subs {
+		fmt.Fprintln(h, "sub-topology", sub.ID)
+		for _, s := range sub.Sources {
+			fmt.Fprintln(h, "reads", s.Topic, s.Partitions)
+		}
+		for _, s := range sub.Stores {
+			fmt.Fprintln(h, "keeps", s.Name, s.Logged, s.Source)
+		}
+		for _, s := range sub.Sinks {
+			if s.Topic.Internal {
+				fmt.Fprintln(h, "feeds", s.Topic)
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // checkNodes finds names that are used twice, and topics that are written and

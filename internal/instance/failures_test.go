@@ -24,12 +24,12 @@ func TestTimerScheduledInHandler(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		var fired atomic.Int64
 		b := topology.New()
-		b.From(reviewIn).Process("p", func(c *topology.Context[string, string]) (topology.Handler[string, string], error) {
+		b.From(copyIn).Process("p", func(c *topology.Context[string, string]) (topology.Handler[string, string], error) {
 			return func(topology.Record[string, string]) error {
 				c.Every(time.Second, topology.WallClock, func(time.Time) error { fired.Add(1); return nil })
 				return nil
 			}, nil
-		}).To(reviewOut)
+		}).To(copyOut)
 		top, err := b.Build()
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestStopWhileBrokersAreSilent(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var n atomic.Int64
-		plan := copyPlan(t, reviewIn, func(_, v string) {
+		plan := copyPlan(t, copyIn, func(_, v string) {
 			if v == "last" && n.Add(1) == 1 {
 				silent.Store(true)
 				cancel()
@@ -129,7 +129,7 @@ func TestCoordinatorAway(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			err := New(w.config(copyPlan(t, reviewIn, func(_, _ string) {}))).Run(ctx)
+			err := New(w.config(copyPlan(t, copyIn, func(_, _ string) {}))).Run(ctx)
 			mu.Lock()
 			errs = append(errs, err)
 			mu.Unlock()
@@ -155,7 +155,7 @@ func TestCoordinatorAway(t *testing.T) {
 func TestStatusDuringStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
-		in := New(w.config(copyPlan(t, reviewIn, func(_, _ string) {})))
+		in := New(w.config(copyPlan(t, copyIn, func(_, _ string) {})))
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- in.Run(ctx) }()
@@ -187,7 +187,7 @@ func TestAtLeastOnceFencesNobody(t *testing.T) {
 			resp.ErrorCode = kerr.TransactionalIDAuthorizationFailed.Code
 			return resp, nil, true
 		})
-		plan := copyPlan(t, reviewIn, func(_, _ string) {})
+		plan := copyPlan(t, copyIn, func(_, _ string) {})
 		cfg := func() Config {
 			c := w.config(plan)
 			c.ExactlyOnce = false
@@ -213,7 +213,7 @@ func TestMissingSinkIsNotTriedForEver(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		b := topology.New()
 		missing := topology.NewTopic("missing", serde.String, serde.String)
-		b.From(reviewIn).ToEach(func(topology.Record[string, string]) topology.Topic[string, string] { return missing })
+		b.From(copyIn).ToEach(func(topology.Record[string, string]) topology.Topic[string, string] { return missing })
 		top, err := b.Build()
 		if err != nil {
 			t.Fatal(err)

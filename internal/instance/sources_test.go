@@ -31,8 +31,8 @@ func TestTwoTablesOfOneSource(t *testing.T) {
 		one := store.KeyValue("one", serde.String, serde.String)
 		two := store.KeyValue("two", serde.String, serde.String)
 		b := topology.New()
-		b.Table(reviewIn, one, topology.SourceAsChangelog())
-		b.Table(reviewIn, two, topology.SourceAsChangelog())
+		b.Table(copyIn, one, topology.SourceAsChangelog())
+		b.Table(copyIn, two, topology.SourceAsChangelog())
 		top, err := b.Build()
 		if err != nil {
 			t.Logf("refused, which is well: %v", err)
@@ -77,7 +77,7 @@ func TestSmallerSourceGrows(t *testing.T) {
 		}
 		var seen atomic.Int64
 		b := topology.New()
-		b.From(reviewIn, topology.NewTopic("more", serde.String, serde.String)).Peek(func(_, _ string) { seen.Add(1) }).To(reviewOut)
+		b.From(copyIn, topology.NewTopic("more", serde.String, serde.String)).Peek(func(_, _ string) { seen.Add(1) }).To(copyOut)
 		top, err := b.Build()
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +124,7 @@ func TestSmallerSourceGrows(t *testing.T) {
 func TestProducerOptionsThatCannotWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
-		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) {}))
+		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
 		cfg.MaxRecord = 200 << 20 // more than a request may have (kgo.BrokerMaxWriteBytes)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()

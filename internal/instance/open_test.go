@@ -42,7 +42,7 @@ func TestStatelessTasksWaitForReaders(t *testing.T) {
 		}
 		b := topology.New()
 		b.From(topology.NewTopic("events", serde.String, serde.String)).Count(store.KeyValue("counts", serde.String, serde.Int64))
-		b.From(reviewIn).To(reviewOut)
+		b.From(copyIn).To(copyOut)
 		top, err := b.Build()
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestUnloggedStoreStartsEmpty(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		b := topology.New()
 		counts := topology.NewTopic("copy", serde.String, serde.Int64)
-		b.From(reviewIn).Count(store.KeyValue("n", serde.String, serde.Int64).Unlogged()).Stream().To(counts)
+		b.From(copyIn).Count(store.KeyValue("n", serde.String, serde.Int64).Unlogged()).Stream().To(counts)
 		top, err := b.Build()
 		if err != nil {
 			t.Fatal(err)

@@ -15,15 +15,15 @@ import (
 )
 
 var (
-	reviewIn  = topology.NewTopic("lines", serde.String, serde.String)
-	reviewOut = topology.NewTopic("copy", serde.String, serde.String)
+	copyIn  = topology.NewTopic("lines", serde.String, serde.String)
+	copyOut = topology.NewTopic("copy", serde.String, serde.String)
 )
 
 // copyPlan copies lines to copy and shows each record to peek.
 func copyPlan(t *testing.T, in topology.Topic[string, string], peek func(k, v string)) *task.Plan {
 	t.Helper()
 	b := topology.New()
-	b.From(in).Peek(peek).To(reviewOut)
+	b.From(in).Peek(peek).To(copyOut)
 	top, err := b.Build()
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func (w *world) send(cl *kgo.Client, p int32, v string) {
 func TestStopUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, "lines", "copy")
-		plan := copyPlan(t, reviewIn, func(_, v string) {
+		plan := copyPlan(t, copyIn, func(_, v string) {
 			if v == "slow" {
 				time.Sleep(2 * time.Second)
 			}
@@ -89,7 +89,7 @@ func TestSlowTaskDoesNotStopOthers(t *testing.T) {
 		w := newWorld(t, 2, "lines", "copy")
 		release := make(chan struct{})
 		var others atomic.Int64
-		plan := copyPlan(t, reviewIn, func(_, v string) {
+		plan := copyPlan(t, copyIn, func(_, v string) {
 			if v == "slow" {
 				<-release
 			} else {

@@ -24,7 +24,7 @@ func TestLatestIsPinned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		var seen atomic.Int64
-		plan := copyPlan(t, reviewIn.Latest(), func(_, _ string) { seen.Add(1) })
+		plan := copyPlan(t, copyIn.Latest(), func(_, _ string) { seen.Add(1) })
 		cfg := w.config(plan)
 		_, stop := w.start(cfg)
 		time.Sleep(20 * time.Second) // long since running, at the end of the topic
@@ -61,7 +61,7 @@ func TestMarkersAndRetention(t *testing.T) {
 		if err := up.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
 			t.Fatal(err)
 		}
-		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) {}))
+		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
 		_, stop := w.start(cfg)
 		time.Sleep(20 * time.Second)
 		stop()
@@ -92,7 +92,7 @@ func TestSourceTopicGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
 		var seen atomic.Int64
-		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) { seen.Add(1) }))
+		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) { seen.Add(1) }))
 		in := New(cfg)
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
@@ -153,7 +153,7 @@ func (d *deliveries) OnFetchRecordUnbuffered(r *kgo.Record, polled bool) {
 func TestLostWhileReopeningLeaksFeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
-		cfg := w.config(copyPlan(t, reviewIn, func(_, _ string) {}))
+		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
 		d := &deliveries{}
 		cfg.ClientOptions = append(cfg.ClientOptions, kgo.WithHooks(d))
 		in, stop := w.start(cfg)

@@ -10,7 +10,7 @@ import (
 	"github.com/leatstream/leat/internal/state"
 )
 
-func reviewTask(t *testing.T, sub *Sub) *Task {
+func taskOf(t *testing.T, sub *Sub) *Task {
 	t.Helper()
 	eng := memory.New()
 	tk, err := New(sub, 0, Env{App: "app", MaxTaskIdle: 0}, func(s Store) (*state.Store, error) {
@@ -43,7 +43,7 @@ func source(name string, handle func(t *Task, m *Message) error) *Sub {
 // ever, and as soon as retention has emptied the partition (log start 4) every open
 // of the task fails with "records were deleted before they were processed".
 func TestPositionPassesTrailingMarker(t *testing.T) {
-	tk := reviewTask(t, source("in", func(*Task, *Message) error { return nil }))
+	tk := taskOf(t, source("in", func(*Task, *Message) error { return nil }))
 	tk.Enqueue(0, []Message{{Offset: 0}, {Offset: 1}, {Offset: 2}}, 4, 4)
 	for {
 		if did, err := tk.Process(); err != nil {
@@ -61,7 +61,7 @@ func TestPositionPassesTrailingMarker(t *testing.T) {
 // transaction: then the task has moved and nothing is touched, so that it is never
 // committed. (Kafka Streams: StreamTask.commitNeeded looks at the position.)
 func TestProgressWithoutRecordsIsCommitted(t *testing.T) {
-	tk := reviewTask(t, source("in", func(*Task, *Message) error { return nil }))
+	tk := taskOf(t, source("in", func(*Task, *Message) error { return nil }))
 	tk.Enqueue(0, nil, 50, 50) // an aborted transaction of 49 records and its marker
 	if p := tk.Points()[0]; p.Offset != 50 {
 		t.Fatalf("position %d", p.Offset)
@@ -83,7 +83,7 @@ func TestWritesAtOpenAreTouched(t *testing.T) {
 		t.Store("s").Put([]byte("default"), []byte("1"), 0)
 		return open(t)
 	}
-	tk := reviewTask(t, sub)
+	tk := taskOf(t, sub)
 	s := tk.Stores()[0].State
 	if s.Dirty() && !tk.Touched() {
 		t.Error("the store is dirty and the task is not touched")
@@ -106,7 +106,7 @@ func TestWritesAtOpenAreTouched(t *testing.T) {
 // them in the offset metadata until the broker refuses it, which is fatal.
 func TestCancelledTimersGo(t *testing.T) {
 	n := 0
-	tk := reviewTask(t, source("in", func(t *Task, m *Message) error {
+	tk := taskOf(t, source("in", func(t *Task, m *Message) error {
 		n++
 		t.Schedule(fmt.Sprint("velocity#", n), StreamTime, 1000, func(int64) error { return nil }).Cancel()
 		t.Schedule(fmt.Sprint("once#", n), StreamTime, 1000, nil)
@@ -136,7 +136,7 @@ func TestRestoredTimerKeepsItsInterval(t *testing.T) {
 		t.Schedule("p#0", StreamTime, 1000, func(int64) error { fired++; return nil })
 		return open(t)
 	}
-	tk := reviewTask(t, sub)
+	tk := taskOf(t, sub)
 	const day = 24 * 3600 * 1000
 	if err := tk.Resume("in", 0, offsetmeta.Metadata{PartitionTime: 10_000, Times: map[string]int64{"p#0": day}}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,175 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/kafka/kafkatest"
+)
+
+const topic = "in"
+
+// A fixture is a fetcher that runs, on a cluster under a virtual clock.
+type fixture struct {
+	*kafkatest.Cluster
+	t     *testing.T
+	cl    *kgo.Client
+	f     *Fetcher
+	inbox *Inbox
+	ended chan error // holds the error of Run once it has ended
+	stop  context.CancelFunc
+}
+
+func run(t *testing.T, f func(t *testing.T, x *fixture)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		x := &fixture{t: t, inbox: NewInbox(), ended: make(chan error, 1)}
+		x.Cluster = kafkatest.Start(t, kfake.SeedTopics(2, topic))
+		x.cl = x.Client()
+		var err error
+		if x.f, err = New(x.Opts, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		x.stop = stop
+		go func() { x.ended <- x.f.Run(ctx) }()
+		f(t, x)
+		stop()
+		<-x.ended
+	})
+}
+
+// put writes records, each a batch of its own, with their numbers as keys.
+func (x *fixture) put(from, n int) {
+	for i := from; i < from+n; i++ {
+		x.Produce(x.cl, &kgo.Record{Topic: topic, Key: fmt.Append(nil, i)})
+	}
+}
+
+func (x *fixture) feed(from int64) *Feed {
+	return &Feed{Topic: topic, From: from, To: x.inbox, Limit: 1 << 20}
+}
+
+func (x *fixture) add(fd *Feed) {
+	x.t.Helper()
+	if err := x.f.Add(x.t.Context(), []*Feed{fd}); err != nil {
+		x.t.Error(err)
+	}
+}
+
+// expect checks the keys that a feed, and no other, has been given for a second.
+func (x *fixture) expect(fd *Feed, keys string) {
+	x.t.Helper()
+	if got := strings.Join(x.take(fd), " "); got != keys {
+		x.t.Errorf("got %q, not %q", got, keys)
+	}
+}
+
+// take returns the keys that a feed, and no other, is given within a second.
+func (x *fixture) take(fd *Feed) (keys []string) {
+	x.t.Helper()
+	time.Sleep(time.Second)
+	for _, b := range x.inbox.Take() {
+		if b.Feed != fd {
+			x.t.Errorf("a batch of the feed from %d", b.Feed.From)
+		}
+		for _, r := range b.Records {
+			keys = append(keys, string(r.Key))
+		}
+		b.Feed.Done(b.Bytes)
+	}
+	return keys
+}
+
+func TestFeed(t *testing.T) {
+	run(t, func(_ *testing.T, x *fixture) {
+		x.put(0, 3)
+		fd := x.feed(1)
+		x.add(fd)
+		x.expect(fd, "1 2")
+		x.put(3, 1)
+		x.expect(fd, "3")
+	})
+}
+
+// A feed is read from where it begins, wherever the one before it was, and nothing
+// that was fetched for that one is taken for its own.
+func TestSeek(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		x.put(0, 4)
+		first := x.feed(0)
+		x.add(first)
+		x.expect(first, "0 1 2 3")
+		if err := x.f.Remove(t.Context(), []*Feed{first}); err != nil {
+			t.Error(err)
+		}
+		x.put(4, 1)
+		x.expect(nil, "")
+		back := x.feed(2)
+		x.add(back)
+		x.expect(back, "2 3 4")
+		again := x.feed(3) // takes the place of back
+		x.add(again)
+		x.expect(again, "3 4")
+		if err := x.f.Remove(t.Context(), []*Feed{back}); err != nil { // which is gone already
+			t.Error(err)
+		}
+		x.put(5, 1)
+		x.expect(again, "5")
+	})
+}
+
+// A feed whose reader is slow is paused, and resumed.
+func TestPause(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		fd := x.feed(0)
+		fd.Limit = 2 * recordOverhead
+		x.add(fd)
+		x.put(0, 4)
+		time.Sleep(time.Second)
+		x.put(4, 4)
+		time.Sleep(time.Second)
+		if n := fd.queued.Load(); n < fd.Limit || n > 5*recordOverhead || !fd.paused.Load() {
+			t.Errorf("%d bytes wait, paused: %v", n, fd.paused.Load())
+		}
+		if got := strings.Join(append(x.take(fd), x.take(fd)...), " "); got != "0 1 2 3 4 5 6 7" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// A position that the topic does not hold is never replaced by another one.
+func TestOutOfRange(t *testing.T) {
+	for name, from := range map[string]int64{"below": 1, "beyond": 9} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, x *fixture) {
+				x.put(0, 4)
+				if err := x.DeleteRecords(topic, 0, 2); err != nil {
+					t.Fatal(err)
+				}
+				x.add(x.feed(from))
+				x.expect(nil, "")
+				select {
+				case err := <-x.ended:
+					pe, ok := errors.AsType[*PositionError](err)
+					if !ok || pe.Topic != topic || !errors.Is(err, kerr.OffsetOutOfRange) {
+						t.Errorf("ended with %v", err)
+					}
+					x.ended <- err
+				default:
+					t.Error("the fetcher goes on")
+				}
+			})
+		})
+	}
+}
