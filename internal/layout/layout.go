@@ -55,9 +55,10 @@ type Topic struct {
 // not fit are reported all at once.
 func Resolve(plan *task.Plan, app string, counts map[string]int32) (*Layout, error) {
 	r := resolver{plan: plan, app: app, counts: maps.Clone(counts), internal: map[string]int32{}}
-	r.checkSources()
-	r.sizeRepartitions()
-	r.checkGroups()
+	if r.checkSources(); len(r.errs) == 0 { // else the rest would be consequences
+		r.sizeRepartitions()
+		r.checkGroups()
+	}
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
