@@ -20,7 +20,8 @@ import (
 // uncommitted, and when the engine's position is ahead of its state, be it from a commit or from a restore.
 func TestExactlyOnceAcrossKills(t *testing.T) {
 	f := setup(t, "exactly-once", 4)
-	if kills := f.countAcrossKills(wordcount.ExactlyOnce, failpoint.Points); kills < 20 {
+	twice := slices.Concat(failpoint.Points, failpoint.Points)
+	if kills := f.countAcrossKills(wordcount.ExactlyOnce, twice); kills < 40 {
 		t.Errorf("%d kills only", kills)
 	}
 }

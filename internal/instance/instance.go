@@ -99,6 +99,7 @@ type Instance struct {
 func New(cfg Config) *Instance {
 	in := &Instance{cfg: cfg, log: cfg.Log}
 	in.mu.slots = map[assign.Task]*slot{}
+	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	return in
 }
 
@@ -108,7 +109,6 @@ var errStopped = errors.New("stopped")
 // Run runs until ctx ends, which is a clean stop, or until something fails. When
 // it returns everything is closed.
 func (in *Instance) Run(ctx context.Context) (err error) {
-	in.ctx, in.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer in.cancel(errStopped)
 	defer func() { err = errors.Join(err, in.close()) }()
 	start, stop := context.WithCancelCause(in.ctx)

@@ -73,7 +73,11 @@ func (w *world) produce(topic string, from, n int) {
 	cl := w.client()
 	defer cl.Close()
 	for i := from; i < from+n; i++ {
-		cl.Produce(context.Background(), &kgo.Record{Topic: topic, Key: fmt.Append(nil, i), Value: fmt.Appendf(nil, "a b w%d", i%7)}, nil)
+		cl.Produce(context.Background(), &kgo.Record{Topic: topic, Key: fmt.Append(nil, i), Value: fmt.Appendf(nil, "a b w%d", i%7)}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				w.t.Errorf("line %d: %v", i, err)
+			}
+		})
 	}
 	if err := cl.Flush(context.Background()); err != nil {
 		w.t.Fatal(err)

@@ -139,7 +139,9 @@ func (e *Engine) apply(batch *pebbledb.Batch) error {
 	if err := e.fuse.failure(); err != nil {
 		return err
 	}
-	if err := e.db.Apply(batch, pebbledb.NoSync); err != nil {
+	// Without a sync the last batches are lost when the process is killed, since part
+	// of the log is still in its memory; batches are few, so it costs little.
+	if err := e.db.Apply(batch, pebbledb.Sync); err != nil {
 		return e.fuse.explain(err)
 	}
 	return e.fuse.failure()
