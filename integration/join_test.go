@@ -17,7 +17,10 @@ import (
 	"github.com/leatstream/leat/integration/internal/program"
 )
 
-const joinPartitions = 6
+const (
+	joinPartitions = 6
+	joiner         = "internal/joiner" // where the source of the service is
+)
 
 // TestInputsStayTogether: three processes join a stream with a table, a fourth comes and one goes. The partitions of the
 // two topics move together, and each record meets the row that was written just before it.
@@ -26,6 +29,7 @@ func TestInputsStayTogether(t *testing.T) {
 	f := setup(t, "join", joinPartitions)
 	rows := f.app + "-rows"
 	f.must(f.topics.Create(f.ctx, joinPartitions, rows))
+	program.Build(t, joiner)
 	pairs := &pairs{client: f.topics.Client, records: f.in, rows: rows}
 	feeding, enough := context.WithCancel(f.ctx)
 	var fed sync.WaitGroup
@@ -56,7 +60,7 @@ func TestInputsStayTogether(t *testing.T) {
 
 func (f *fixture) joiner(name, rows string) *program.Service {
 	f.Helper()
-	return program.New(f, name, program.Build(f, "internal/joiner"),
+	return program.New(f, name, program.Build(f, joiner),
 		"-application="+f.app, "-brokers="+strings.Join(f.seeds, ","), "-state="+f.state(name),
 		"-records="+f.in, "-rows="+rows, "-output="+f.out)
 }

@@ -17,6 +17,9 @@ import (
 	"github.com/leatstream/leat/integration/internal/topics"
 )
 
+// processor is where the source of the binary is.
+const processor = "../cmd/processor"
+
 // A fixture is an application on the shared cluster. Its name and its topics' names are new.
 type fixture struct {
 	*testing.T
@@ -35,6 +38,7 @@ type fixture struct {
 func setup(t *testing.T, name string, partitions int32) *fixture {
 	t.Helper()
 	c := cluster.Shared(t)
+	program.Build(t, processor) // it may take a while, and nothing should wait for it later
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	name += "-" + strings.ToLower(crand.Text()[:6])
@@ -78,5 +82,5 @@ func (f *fixture) processor(name, topology string, flags ...string) *program.Ser
 	if !slices.ContainsFunc(flags, func(flag string) bool { return strings.HasPrefix(flag, "--topics.") }) {
 		args = append(args, "--topics.input="+f.in, "--topics.output="+f.out)
 	}
-	return program.New(f, name, program.Build(f, "../cmd/processor"), append(args, flags...)...)
+	return program.New(f, name, program.Build(f, processor), append(args, flags...)...)
 }
