@@ -95,7 +95,7 @@ func seeds(t *testing.T, n int) (out []uint64) {
 }
 
 func TestExactlyOnceAcrossCrashes(t *testing.T) {
-	for _, seed := range seeds(t, 2) {
+	for _, seed := range seeds(t, 5) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 3, "lines", "counts")

@@ -114,8 +114,11 @@ func (in *Instance) Run(ctx context.Context) (err error) {
 	start, stop := context.WithCancelCause(in.ctx)
 	defer context.AfterFunc(ctx, func() { stop(errStopped) })()
 	if err := in.start(start); err != nil {
-		if errors.Is(context.Cause(start), errStopped) {
+		switch cause := context.Cause(start); {
+		case errors.Is(cause, errStopped):
 			return nil // asked to stop before it had begun
+		case cause != nil:
+			return cause // what was cut short is not why
 		}
 		return err
 	}
