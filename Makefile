@@ -10,7 +10,7 @@ MODULES = . integration
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test integration lint mutants bench image clean
+.PHONY: help build demo test conformance integration lint mutants bench image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ demo: build ## count a book's words with a broker inside the process; INPUT=FILE
 test: bin/summary ## run all tests that need no Kafka, with the race detector
 	@$(if $(RACE),,echo 'SKIPPED the race detector: no C compiler for cgo';) \
 	bin/summary -budget 8m -- $(RACE) -timeout 8m ./...
+
+conformance: ## compare with Kafka Streams' own output; SEEDS=10 makes that many fresh seeds too, DIR=path runs a folder's files
+	@internal/conformance/conformance.sh
 
 integration: bin/summary ## run the tests against a real Kafka: in containers if docker is here or can be installed
 	@eval "$$(integration/kafka/ensure.sh)"; \

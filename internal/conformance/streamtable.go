@@ -1,0 +1,24 @@
+package conformance
+
+import (
+	"github.com/leatstream/leat/pkg/topology"
+)
+
+var streamTables = family{
+	"stream-to-table": func(b *topology.Builder) {
+		b.From(topic("in")).Table(texts("s")).Stream().To(topic("out"))
+	},
+	"stream-table-inner": func(b *topology.Builder) {
+		rows := table(b, "table")
+		b.From(topic("stream")).JoinTable(rows, concat).To(topic("out"))
+	},
+	"stream-table-left": func(b *topology.Builder) {
+		rows := table(b, "table")
+		b.From(topic("stream")).LeftJoinTable(rows, func(v, row string, ok bool) string {
+			if !ok {
+				row = "null"
+			}
+			return concat(v, row)
+		}).To(topic("out"))
+	},
+}
