@@ -76,11 +76,20 @@ type Iterator interface {
 
 // An Op is one change of a Batch.
 type Op struct {
-	NS     Namespace
-	Key    []byte
-	Value  []byte
-	Delete bool
+	Kind  OpKind
+	NS    Namespace
+	Key   []byte
+	Value []byte
 }
+
+// OpKind says what an Op does.
+type OpKind int8
+
+const (
+	Set         OpKind = iota // of Key to Value
+	Delete                    // of Key
+	DeleteBelow               // of all keys less than Key
+)
 
 // A Batch is a list of changes. The zero value is an empty batch. It refers to
 // the slices it was given: they must not change until Write has returned.
@@ -92,13 +101,20 @@ type Batch struct {
 
 // Set adds a write of key. A nil value is written as an empty one.
 func (b *Batch) Set(ns Namespace, key, value []byte) {
-	b.Ops = append(b.Ops, Op{NS: ns, Key: key, Value: value})
+	b.Ops = append(b.Ops, Op{Set, ns, key, value})
 	b.bytes += len(key) + len(value)
 }
 
 // Delete adds a removal of key.
 func (b *Batch) Delete(ns Namespace, key []byte) {
-	b.Ops = append(b.Ops, Op{NS: ns, Key: key, Delete: true})
+	b.Ops = append(b.Ops, Op{Delete, ns, key, nil})
+	b.bytes += len(key)
+}
+
+// DeleteBelow adds a removal of every key less than key. It costs no more for many
+// keys than for few where the engine can help it.
+func (b *Batch) DeleteBelow(ns Namespace, key []byte) {
+	b.Ops = append(b.Ops, Op{DeleteBelow, ns, key, nil})
 	b.bytes += len(key)
 }
 

@@ -33,10 +33,23 @@ func (t *table) get(key []byte) (string, bool) {
 // apply needs t.mu.
 func (t *table) apply(op engine.Op) {
 	t.shared = nil
-	if op.Delete {
+	switch op.Kind {
+	case engine.Delete:
 		t.entries.Delete(string(op.Key))
-	} else {
+	case engine.DeleteBelow:
+		t.deleteBelow(string(op.Key))
+	default:
 		t.entries.Set(string(op.Key), string(op.Value))
+	}
+}
+
+func (t *table) deleteBelow(end string) {
+	for {
+		key, _, ok := t.entries.Min()
+		if !ok || key >= end {
+			return
+		}
+		t.entries.PopMin()
 	}
 }
 

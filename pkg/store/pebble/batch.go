@@ -36,9 +36,12 @@ func fill(batch *pebbledb.Batch, b *engine.Batch) error {
 // add appends one change, written straight into the batch's memory.
 func add(batch *pebbledb.Batch, prefix []byte, op *engine.Op) error {
 	var d *pebbledb.DeferredBatchOp
-	if op.Delete {
+	switch op.Kind {
+	case engine.DeleteBelow:
+		return batch.DeleteRange(prefix, append(prefix[:len(prefix):len(prefix)], op.Key...), nil)
+	case engine.Delete:
 		d = batch.DeleteDeferred(len(prefix) + len(op.Key))
-	} else {
+	default:
 		d = batch.SetDeferred(len(prefix)+len(op.Key), len(op.Value))
 		copy(d.Value, op.Value)
 	}

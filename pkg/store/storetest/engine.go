@@ -23,6 +23,7 @@ func Engine(t *testing.T, open func(t *testing.T) engine.Engine) {
 		{promise: "values are of any size", check: bigValue},
 		{promise: "callers may reuse what they passed", check: callerReuses},
 		{promise: "callers may change what they got", check: callerChanges},
+		{promise: "DeleteBelow removes what is less", check: deleteBelow},
 		{promise: "an empty batch changes nothing", check: emptyBatch},
 
 		{promise: "Range is ordered and bounded", check: rangeBounds},

@@ -126,3 +126,16 @@ func emptyBatch(t *testing.T, s subject) {
 	s.wantAll(first)
 	s.wantNamespaces()
 }
+
+func deleteBelow(t *testing.T, s subject) {
+	below := func(ns engine.Namespace, key string) edit {
+		return func(b *engine.Batch) { b.DeleteBelow(ns, []byte(key)) }
+	}
+	second := engine.Namespace{Store: first.Store, Partition: first.Partition - 1}
+	s.write(set(first, "", "0"), set(first, "a", "1"), set(first, "b", "2"), set(second, "a", "other"))
+	s.write(below(first, ""))
+	s.wantGet(first, "", `"0"`)
+	s.write(set(first, "aa", "3"), below(first, "b"), set(first, "a", "4"))
+	s.wantAll(first, entry("a", "4"), entry("b", "2"))
+	s.wantAll(second, entry("a", "other"))
+}

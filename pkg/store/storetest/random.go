@@ -94,7 +94,10 @@ func (g *gambler) batch() {
 			p := position(g.rng.Int64())
 			b.SetPosition(ns, p)
 			g.at(ns).position, g.at(ns).placed = p, true
-		case 1, 2, 3:
+		case 1:
+			b.DeleteBelow(ns, []byte(key))
+			maps.DeleteFunc(g.at(ns).entries, func(k, _ string) bool { return k < key })
+		case 2, 3:
 			b.Delete(ns, []byte(key))
 			delete(g.at(ns).entries, key)
 		default:
