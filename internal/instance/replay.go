@@ -228,7 +228,9 @@ func (r *replay) apply(b changelog.Batch) error {
 		if rec.Key == nil || rec.Offset < r.from {
 			continue // a table drops the former; the store has the latter
 		}
-		r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli())
+		if err := r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli()); err != nil {
+			return fmt.Errorf("%s@%d: %w", r.changelog, rec.Offset, err)
+		}
 	}
 	r.records += len(b.Records)
 	r.pos.Offset, r.pos.Time = max(b.Next, r.from), time.Now().UnixMilli()

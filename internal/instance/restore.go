@@ -101,7 +101,7 @@ func (in *Instance) openStores(s *slot) error {
 		return nil
 	}
 	for _, spec := range s.sub.Stores {
-		st, err := state.Open(in.engine, engine.Namespace{Store: spec.Name, Partition: s.task.Partition})
+		st, err := state.Open(in.engine, engine.Namespace{Store: spec.Name, Partition: s.task.Partition}, spec.Layout)
 		if err != nil {
 			return err
 		}

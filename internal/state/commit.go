@@ -46,12 +46,15 @@ func (s *Store) Commit() {
 	}
 	clear(s.dirty)
 	s.dirty = s.dirty[:0]
+	s.committedTime = s.observed
+	s.expire()
 }
 
 // Rollback drops the changes. The buffers of dropped values are left to the
 // garbage collector, because a producer may still hold them.
 func (s *Store) Rollback() {
 	s.Release()
+	s.observed, s.expiring = s.committedTime, s.floor
 	for _, e := range s.dirty {
 		e.dirty = false
 		e.cur, e.old = e.old, value{}
@@ -84,7 +87,7 @@ func (s *Store) SetPosition(p engine.Position) {
 // Behind is how many changelog bytes the engine does not have, and whether
 // there is anything, be it only a position, that Flush would tell it.
 func (s *Store) Behind() (bytes int64, any bool) {
-	return s.logged, len(s.pending) > 0 || !s.posSent
+	return s.logged, len(s.pending) > 0 || !s.posSent || !s.floorSent
 }
 
 // Flush adds to b every committed change that the engine does not have, and the
@@ -102,6 +105,9 @@ func (s *Store) Flush(b *engine.Batch) {
 			b.Delete(s.ns, e.key)
 		}
 	}
+	if !s.floorSent {
+		b.DeleteBelow(s.ns, s.floorKey())
+	}
 	if s.hasPos {
 		b.SetPosition(s.ns, s.pos)
 	}
@@ -116,7 +122,7 @@ func (s *Store) Flushed() {
 		s.index.Clear()
 	}
 	clear(s.pending)
-	s.pending, s.logged, s.posSent = s.pending[:0], 0, true
+	s.pending, s.logged, s.posSent, s.floorSent = s.pending[:0], 0, true, true
 }
 
 // Bytes estimates the memory the store holds.

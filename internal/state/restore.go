@@ -9,9 +9,10 @@ import (
 // A Restorer brings a store up to its changelog: changes go straight to the
 // engine, in batches that each carry the position they bring it up to.
 type Restorer struct {
-	s     *Store
-	batch engine.Batch
-	arena []byte
+	s      *Store
+	batch  engine.Batch
+	arena  []byte
+	latest map[string][]byte // what the batch holds of keys that were merged
 }
 
 // NewRestorer returns a restorer of s, which must have no open transaction.
@@ -19,7 +20,7 @@ type Restorer struct {
 // is forgotten. The store must not be used before the last Write.
 func NewRestorer(s *Store) (*Restorer, error) {
 	r := &Restorer{s: s}
-	if s.Flush(&r.batch); len(s.pending) > 0 {
+	if s.Flush(&r.batch); len(s.pending) > 0 || !s.floorSent {
 		if err := s.eng.Write(&r.batch); err != nil {
 			return nil, s.fail("flush", err)
 		}
@@ -31,20 +32,73 @@ func NewRestorer(s *Store) (*Restorer, error) {
 	return r, nil
 }
 
-// Apply adds a committed change; a nil value deletes the key. Key and value
-// must stay as they are until Write.
-func (r *Restorer) Apply(key, value []byte, time int64) {
+// Apply adds a committed change as the changelog has it; a nil value is a tombstone.
+// Key and value must stay as they are until Write.
+func (r *Restorer) Apply(key, value []byte, time int64) error {
+	if err := r.s.layout.Replay(r, key, value, time); err != nil {
+		return &Error{r.s.ns, "restore", err}
+	}
+	return nil
+}
+
+// Set adds a write of the entry at key; a nil value deletes it. Key must stay as it is
+// until Write.
+func (r *Restorer) Set(key, value []byte, time int64) {
 	if value == nil {
 		r.batch.Delete(r.s.ns, key)
 		return
 	}
-	if cap(r.arena)-len(r.arena) < len(value)+stampSize {
-		r.arena = make([]byte, 0, max(1<<20, len(value)+stampSize)) // the batch keeps the full one
+	raw := binary.BigEndian.AppendUint64(r.room(stampSize+len(value)), uint64(time))
+	r.batch.Set(r.s.ns, key, append(raw, value...))
+}
+
+// Merge replaces the entry at key by what fn makes of it; old is nil if there is none,
+// and so is its result if there is to be none. Key must stay as it is until Write.
+func (r *Restorer) Merge(key []byte, fn func(old []byte, oldTime int64) (value []byte, time int64)) error {
+	raw, ok := r.latest[string(key)]
+	if !ok {
+		var err error
+		if raw, ok, err = r.s.eng.Get(r.s.ns, key, nil); err != nil {
+			return err
+		}
+	}
+	old := value{}
+	if ok && raw != nil {
+		var err error
+		if old, err = parse(raw); err != nil {
+			return err
+		}
+	}
+	var value []byte
+	var time int64
+	if old.ok {
+		value, time = fn(old.data(), old.time())
+	} else {
+		value, time = fn(nil, 0)
+	}
+	if r.latest == nil {
+		r.latest = map[string][]byte{}
+	}
+	if r.Set(key, value, time); value == nil {
+		r.latest[string(key)] = nil
+	} else {
+		r.latest[string(key)] = r.batch.Ops[len(r.batch.Ops)-1].Value
+	}
+	return nil
+}
+
+// Observe says that time had come to now, or later.
+func (r *Restorer) Observe(now int64) { r.s.Resume(now) }
+
+// room returns an empty slice with space for n bytes that stay as they are until
+// Write.
+func (r *Restorer) room(n int) []byte {
+	if cap(r.arena)-len(r.arena) < n {
+		r.arena = make([]byte, 0, max(1<<20, n)) // the batch keeps the full one
 	}
 	at := len(r.arena)
-	r.arena = binary.BigEndian.AppendUint64(r.arena, uint64(time))
-	r.arena = append(r.arena, value...)
-	r.batch.Set(r.s.ns, key, r.arena[at:len(r.arena):len(r.arena)])
+	r.arena = r.arena[:at+n]
+	return r.arena[at : at : at+n]
 }
 
 // Write makes the changes so far, together with p, committed state.
@@ -57,6 +111,7 @@ func (r *Restorer) Write(p engine.Position) error {
 	r.s.posSent = true
 	r.batch.Reset()
 	r.arena = r.arena[:0]
+	clear(r.latest)
 	return nil
 }
 
@@ -65,6 +120,6 @@ func (s *Store) Wipe() error {
 	if err := s.eng.Drop(s.ns); err != nil {
 		return s.fail("wipe", err)
 	}
-	*s = Store{ns: s.ns, eng: s.eng, entries: map[string]*entry{}, posSent: true}
+	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	return nil
 }

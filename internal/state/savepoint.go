@@ -12,6 +12,7 @@ type undo struct {
 func (s *Store) Mark() {
 	s.Release()
 	s.marked = true
+	s.markedTime, s.markedFloor = s.observed, s.expiring
 }
 
 // Release forgets the mark and keeps the writes.
@@ -23,6 +24,7 @@ func (s *Store) Release() {
 
 // Undo takes back every write since Mark, and forgets the mark.
 func (s *Store) Undo() {
+	s.observed, s.expiring = s.markedTime, s.markedFloor
 	for i := len(s.journal) - 1; i >= 0; i-- {
 		u := s.journal[i]
 		u.e.cur, u.e.old = u.cur, u.old

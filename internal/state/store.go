@@ -21,6 +21,7 @@ import (
 type Store struct {
 	ns      engine.Namespace
 	eng     engine.Engine
+	layout  Layout
 	entries map[string]*entry
 
 	dirty   []*entry              // changed since the last Commit or Rollback, by first change
@@ -36,11 +37,24 @@ type Store struct {
 	logged  int64 // changelog bytes that the engine does not have
 	scratch []byte
 	err     error // the first that the engine met
+
+	observed      int64  // the time that has been reached, where entries expire
+	committedTime int64  // observed as of the last Commit
+	floor         uint64 // the first segment that may hold anything
+	expiring      uint64 // the floor as of the next Commit
+	floorSent     bool   // the engine has been told
+
+	markedTime  int64 // observed and expiring at the Mark
+	markedFloor uint64
 }
 
-// Open returns the store kept under ns in eng, at the position the engine has.
-func Open(eng engine.Engine, ns engine.Namespace) (*Store, error) {
-	s := &Store{ns: ns, eng: eng, entries: map[string]*entry{}, posSent: true}
+// Open returns the store kept under ns in eng, at the position the engine has. A nil
+// layout is Plain.
+func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
+	if l == nil {
+		l = Plain{}
+	}
+	s := &Store{ns: ns, eng: eng, layout: l, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	var err error
 	if s.pos, s.hasPos, err = eng.Position(ns); err != nil {
 		return nil, s.fail("position", err)
@@ -50,6 +64,9 @@ func Open(eng engine.Engine, ns engine.Namespace) (*Store, error) {
 
 // Namespace names the store and its partition.
 func (s *Store) Namespace() engine.Namespace { return s.ns }
+
+// Layout is the layout that the store was opened with.
+func (s *Store) Layout() Layout { return s.layout }
 
 // Get returns the current value of key and its timestamp. The value belongs to
 // the store and is valid until the key is next written.

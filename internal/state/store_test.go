@@ -26,7 +26,7 @@ func (w *twin) set(k string, c cell) { w.current[k] = c }
 
 func open(t testing.TB, eng engine.Engine) *Store {
 	t.Helper()
-	s, err := Open(eng, ns)
+	s, err := Open(eng, ns, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

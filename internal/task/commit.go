@@ -34,7 +34,7 @@ func (t *Task) Flush() error {
 			continue
 		}
 		err := s.State.Changes(func(c state.Change) error {
-			return t.Send(Output{Topic: s.Topic, Partition: t.partition, Key: c.Key, Value: c.Value, Time: c.Time, Changelog: s})
+			return t.Send(Output{Topic: s.Topic, Partition: t.partition, Key: s.State.Layout().Logged(c.Key), Value: c.Value, Time: c.Time, Headers: s.Headers, Changelog: s})
 		})
 		if err != nil {
 			return &Error{Task: t.ID(), Node: "store " + s.Name, Err: fmt.Errorf("%w: %w", ErrUnskippable, err)}
@@ -90,11 +90,20 @@ func (t *Task) Points() []Point {
 	return points
 }
 
+// observedSuffix, behind a store's name, names the time that its expiry goes by. No
+// name holds an @.
+const observedSuffix = "@time"
+
 func (t *Task) times() map[string]int64 {
 	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers))
 	for _, nt := range t.nodeTimes {
 		if nt.at != offsetmeta.Unknown {
 			times[nt.name] = nt.at
+		}
+	}
+	for _, s := range t.stores {
+		if at := s.State.Observed(); at != state.NeverObserved {
+			times[s.Name+observedSuffix] = at
 		}
 	}
 	for _, tm := range t.timers {
@@ -120,6 +129,11 @@ func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) erro
 		for _, nt := range t.nodeTimes {
 			if at, ok := meta.Times[nt.name]; ok {
 				nt.Advance(at)
+			}
+		}
+		for _, s := range t.stores {
+			if at, ok := meta.Times[s.Name+observedSuffix]; ok {
+				s.State.Resume(at)
 			}
 		}
 		for _, tm := range t.timers {
@@ -164,6 +178,11 @@ func (t *Task) checkMetadata() error {
 	}
 	for _, tm := range t.timers {
 		m.Times[tm.name] = 0
+	}
+	for _, s := range t.stores {
+		if _, ok := s.State.Layout().(state.Segments); ok {
+			m.Times[s.Name+observedSuffix] = 0
+		}
 	}
 	if n := len(m.Encode()); n > offsetmeta.MaxBytes {
 		return fmt.Errorf("task %s: its times need %d bytes of offset metadata and the broker takes %d: shorten the names of processors, or schedule fewer timers", t.ID(), n, offsetmeta.MaxBytes)

@@ -56,7 +56,7 @@ func newFixture(tb testing.TB, env Env) *fixture {
 	}
 	var err error
 	x.t, err = New(sub, 0, env, func(s Store) (*state.Store, error) {
-		return state.Open(failing{memory.New()}, engine.Namespace{Store: s.Name})
+		return state.Open(failing{memory.New()}, engine.Namespace{Store: s.Name}, s.Layout)
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -1,5 +1,7 @@
 package task
 
+import "github.com/leatstream/leat/internal/state"
+
 // A Plan is a validated topology: what to compute, in a form that can be run any
 // number of times. It is immutable and may be shared.
 type Plan struct {
@@ -77,6 +79,8 @@ type Store struct {
 	Logged  bool              // has a changelog topic of its own
 	Source  Topic             // the source topic that serves as its changelog, if one does
 	Configs map[string]string // of the changelog topic, beyond the defaults
+	Layout  state.Layout      // nil: state.Plain
+	Headers []Header          // of every changelog record
 }
 
 // Changelog returns the name of the topic that the store is restored from; ok is

@@ -14,7 +14,7 @@ func taskOf(t *testing.T, sub *Sub) *Task {
 	t.Helper()
 	eng := memory.New()
 	tk, err := New(sub, 0, Env{App: "app", MaxTaskIdle: 0}, func(s Store) (*state.Store, error) {
-		return state.Open(eng, engine.Namespace{Store: s.Name})
+		return state.Open(eng, engine.Namespace{Store: s.Name}, s.Layout)
 	})
 	if err != nil {
 		t.Fatal(err)

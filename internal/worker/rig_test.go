@@ -147,7 +147,7 @@ func (r *rig) add(partition int32, from int64, sub *task.Sub) *Run {
 func (r *rig) hold(partition int32, from int64, sub *task.Sub) *Run {
 	r.t.Helper()
 	tsk, err := task.New(sub, partition, task.Env{App: "app", WallClock: time.Now().UnixMilli()}, func(s task.Store) (*state.Store, error) {
-		return state.Open(r.eng, engine.Namespace{Store: s.Name, Partition: partition})
+		return state.Open(r.eng, engine.Namespace{Store: s.Name, Partition: partition}, s.Layout)
 	})
 	if err != nil {
 		r.t.Fatal(err)

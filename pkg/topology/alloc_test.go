@@ -71,7 +71,7 @@ func newRig(tb testing.TB, build func(*topology.Builder), keys int) *rig {
 	}
 	eng := memory.New()
 	t, err := task.New(top.Plan().Subs[0], 0, task.Env{App: "app", MaxTaskIdle: -1}, func(s task.Store) (*state.Store, error) {
-		return state.Open(eng, engine.Namespace{Store: s.Name})
+		return state.Open(eng, engine.Namespace{Store: s.Name}, s.Layout)
 	})
 	if err == nil {
 		err = t.Resume("in", 0, offsetmeta.Metadata{})

@@ -117,7 +117,7 @@ func (d *Driver) flushEngine() {
 }
 
 func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
-	s, err := state.Open(d.engine, engine.Namespace{Store: spec.Name, Partition: p})
+	s, err := state.Open(d.engine, engine.Namespace{Store: spec.Name, Partition: p}, spec.Layout)
 	topic, own, ok := spec.Changelog(app)
 	if err != nil || !ok {
 		return s, err
@@ -133,7 +133,9 @@ func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
 	}
 	for _, m := range records[pos.Offset:] {
 		if m.Key != nil {
-			r.Apply(m.Key, m.Value, m.Time)
+			if err := r.Apply(m.Key, m.Value, m.Time); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, r.Write(engine.Position{Offset: int64(len(records))})

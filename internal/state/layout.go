@@ -1,0 +1,127 @@
+package state
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A Layout says how the entries of a store relate to the records of its changelog.
+type Layout interface {
+	// Logged returns the changelog key of the entry at key: a part of it.
+	Logged(key []byte) []byte
+	// Replay applies a changelog record. A nil value is a tombstone. Key and
+	// value stay as they are until the restorer's next Write.
+	Replay(r *Restorer, key, value []byte, time int64) error
+}
+
+// Plain is the layout of a store whose entries are its changelog's records.
+type Plain struct{}
+
+// Logged implements Layout.
+func (Plain) Logged(key []byte) []byte { return key }
+
+// Replay implements Layout.
+func (Plain) Replay(r *Restorer, key, value []byte, time int64) error {
+	r.Set(key, value, time)
+	return nil
+}
+
+// Segments is the layout of a store whose entries expire. An entry's key is the
+// number of its segment, eight bytes, and then the key that the changelog has,
+// which holds the entry's time, eight bytes, at At bytes from its end. So one
+// range deletion removes all that has expired, and no tombstones are logged: the
+// changelog's own retention does the same there.
+type Segments struct {
+	Retention int64 // of an entry, ms: at least so long can it be read
+	Interval  int64 // of a segment, ms
+	At        int
+}
+
+// NewSegments returns the layout of a store whose entries are kept for retention, in
+// ms. Its segments are half of that, and never shorter than a minute, as Kafka
+// Streams has them.
+func NewSegments(retention int64, at int) Segments {
+	return Segments{Retention: retention, Interval: max(retention/2, 60_000), At: at}
+}
+
+// Live is the first time whose entries have not expired.
+func (s *Store) Live(g Segments) int64 {
+	if s.observed == NeverObserved {
+		return NeverObserved
+	}
+	return s.observed - g.Retention + 1
+}
+
+// Trim observes now, and drops the segments whose entries have all expired.
+func (s *Store) Trim(g Segments, now int64) {
+	s.Observe(now)
+	if live := g.Segment(s.Live(g)); live > 0 {
+		s.expireBelow(uint64(live))
+	}
+}
+
+// Logged implements Layout.
+func (g Segments) Logged(key []byte) []byte { return key[segmentSize:] }
+
+// Replay implements Layout.
+func (g Segments) Replay(r *Restorer, key, value []byte, time int64) error {
+	if len(key) < g.At {
+		return fmt.Errorf("a key of %d bytes is too short to hold a time at %d bytes from its end", len(key), g.At)
+	}
+	at := int64(binary.BigEndian.Uint64(key[len(key)-g.At:]))
+	r.Observe(at)
+	local := r.room(segmentSize + len(key))
+	r.Set(append(g.Append(local, at), key...), value, time)
+	return nil
+}
+
+// Append appends the number of the segment that time falls into to dst.
+func (g Segments) Append(dst []byte, time int64) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(g.Segment(time)))
+}
+
+// Segment is the number of the segment that time falls into. Times before the epoch
+// belong to the first.
+func (g Segments) Segment(time int64) int64 { return max(0, time) / g.Interval }
+
+const segmentSize = 8
+
+// NeverObserved is the Observed time of a store that nothing was ever written to.
+const NeverObserved = math.MinInt64
+
+// Observed is the greatest time that Observe was told: what decides which entries of a
+// store have expired.
+func (s *Store) Observed() int64 { return s.observed }
+
+// Observe says that time has come to now, or later.
+func (s *Store) Observe(now int64) { s.observed = max(s.observed, now) }
+
+// Resume is Observe of a time that was committed.
+func (s *Store) Resume(now int64) {
+	s.Observe(now)
+	s.committedTime = s.observed
+}
+
+// expireBelow drops every entry of the segments below the given one, with the commit of
+// what was changed. Nothing of it is logged. Nobody reads there any more.
+func (s *Store) expireBelow(segment uint64) { s.expiring = max(s.expiring, segment) }
+
+// expire forgets what is below the floor that expireBelow has raised.
+func (s *Store) expire() {
+	if s.expiring <= s.floor {
+		return
+	}
+	s.floor, s.floorSent = s.expiring, false
+	floor := string(s.floorKey())
+	for key, e := range s.entries {
+		if key < floor {
+			s.forget(e)
+		}
+	}
+	s.pending = slices.DeleteFunc(s.pending, func(e *entry) bool { return string(e.key) < floor })
+	s.index = nil // built anew when next needed
+}
+
+func (s *Store) floorKey() []byte { return binary.BigEndian.AppendUint64(nil, s.floor) }
