@@ -16,8 +16,11 @@ import (
 
 // feed writes lines to the input, so many per second, until the returned function is called, which returns the words
 // that were written.
-func (f *fixture) feed(rate int) (enough func() wordcount.Counts) {
-	feed := &wordcount.Feed{Client: f.topics.Client, Topic: f.in, Rand: rand.New(rand.NewPCG(f.rnd.Uint64(), 0)), Rate: rate}
+func (f *fixture) feed(rate int) (enough func() wordcount.Counts) { return f.feedLong(rate, "") }
+
+// feedLong is feed with common words that end with pad.
+func (f *fixture) feedLong(rate int, pad string) (enough func() wordcount.Counts) {
+	feed := &wordcount.Feed{Client: f.topics.Client, Topic: f.in, Rand: rand.New(rand.NewPCG(f.rnd.Uint64(), 0)), Rate: rate, Pad: pad}
 	ctx, cancel := context.WithCancel(f.ctx)
 	var err error
 	var done sync.WaitGroup

@@ -48,6 +48,8 @@ func (o Options) properties(i int, nodes []layout) map[string]string {
 		"transaction.state.log.num.partitions": "4",
 		"group.initial.rebalance.delay.ms":     "0",
 		"log.cleaner.dedupe.buffer.size":       "16777216",
+		// What was deleted from a topic leaves the disk at the next of these checks: by default every 5 minutes.
+		"log.retention.check.interval.ms": "1000",
 		// A restarted broker is let in when the session of its former life has ended.
 		"broker.session.timeout.ms":    "6000",
 		"broker.heartbeat.interval.ms": "1000",

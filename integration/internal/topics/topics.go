@@ -3,6 +3,7 @@ package topics
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -74,6 +75,20 @@ func (ts *Topics) Spans(ctx context.Context, topic string) (map[int32]Span, erro
 		spans[end.Partition] = Span{start.Offset, end.Offset}
 	})
 	return spans, nil
+}
+
+// Disk is how many bytes a topic takes on the brokers' disks.
+func (ts *Topics) Disk(ctx context.Context, topic string) (size int64, err error) {
+	dirs, err := ts.Admin.DescribeAllLogDirs(ctx, nil)
+	dirs.Each(func(d kadm.DescribedLogDir) {
+		for _, p := range d.Topics[topic] {
+			size += p.Size
+		}
+	})
+	if err == nil && size == 0 {
+		err = fmt.Errorf("no broker has %s on a disk", topic)
+	}
+	return size, err
 }
 
 // A Span is what a partition holds: offsets from Start to before End.
