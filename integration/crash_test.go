@@ -21,8 +21,13 @@ import (
 func TestExactlyOnceAcrossKills(t *testing.T) {
 	f := setup(t, "exactly-once", 4)
 	twice := slices.Concat(failpoint.Points, failpoint.Points)
-	if kills := f.countAcrossKills(wordcount.ExactlyOnce, twice); kills < 40 {
+	began := time.Now()
+	kills := f.countAcrossKills(wordcount.ExactlyOnce, twice)
+	if kills < 40 {
 		t.Errorf("%d kills only", kills)
+	}
+	if took := time.Since(began); took/time.Duration(kills) > 4*time.Minute/20 {
+		t.Errorf("%d kills took %v: more than 4 minutes for 20", kills, took)
 	}
 }
 
