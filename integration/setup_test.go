@@ -33,8 +33,7 @@ type fixture struct {
 	out    string
 }
 
-// setup returns an application with an input and an output topic. Randomness is of a seed that is logged, or of the
-// one in LEAT_SEED.
+// setup returns an application with an input and an output topic.
 func setup(t *testing.T, name string, partitions int32) *fixture {
 	t.Helper()
 	c := cluster.Shared(t)
@@ -43,14 +42,21 @@ func setup(t *testing.T, name string, partitions int32) *fixture {
 	t.Cleanup(cancel)
 	name += "-" + strings.ToLower(crand.Text()[:6])
 	f := &fixture{T: t, ctx: ctx, topics: topics.Of(t, c), seeds: c.Seeds, dir: t.TempDir(), app: name, in: name + "-in", out: name + "-out"}
+	t.Logf("%s, application %s", c.Mode, name)
+	f.rnd = newRand(t)
+	f.must(f.topics.Create(ctx, partitions, f.in, f.out))
+	return f
+}
+
+// newRand returns randomness of a seed that is logged, or of the one in LEAT_SEED.
+func newRand(t *testing.T) *rand.Rand {
+	t.Helper()
 	seed, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
 	}
-	f.rnd = rand.New(rand.NewPCG(seed, 0))
-	t.Logf("%s, application %s, LEAT_SEED=%d", c.Mode, name, seed)
-	f.must(f.topics.Create(ctx, partitions, f.in, f.out))
-	return f
+	t.Logf("LEAT_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
 }
 
 // of returns the fixture as a subtest sees it.

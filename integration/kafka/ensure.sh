@@ -39,7 +39,9 @@ image_is_there() {
   need mmdebstrap mmdebstrap && need mvn maven && timeout 300 "$here/image/build.sh" >&2
 }
 
-in_container() { docker_runs && image_is_there; }
+compose_is_there() { docker compose version > /dev/null 2>&1 || need docker-compose docker-compose; }
+
+in_container() { docker_runs && image_is_there && { compose_is_there || say "no docker compose"; }; }
 as_process() { command -v java > /dev/null && kafka_home; }
 
 mode=none
