@@ -132,5 +132,11 @@ func table(b *topology.Builder, name string) topology.Table[string, string] {
 	return b.Table(topic(name), texts(name+"-store"))
 }
 
-// concat is the joiner of all scenarios.
-func concat(a, b string) string { return a + "+" + b }
+// concat, leftConcat and outerConcat are the joiners of all scenarios.
+func concat(_, a, b string) string { return a + "+" + b }
+
+func leftConcat(_, a string, b topology.Opt[string]) string { return a + "+" + b.Or("null") }
+
+func outerConcat(_ string, a, b topology.Opt[string]) string {
+	return a.Or("null") + "+" + b.Or("null")
+}

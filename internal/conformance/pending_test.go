@@ -2,8 +2,6 @@ package conformance
 
 // pending are the scenarios of testdata that nobody has written yet.
 var pending = map[string]bool{
-	"aggregate-null-resets":              true,
-	"cogroup":                            true,
 	"fk-join-inner":                      true,
 	"fk-join-left":                       true,
 	"hopping-aggregate":                  true,
@@ -16,7 +14,6 @@ var pending = map[string]bool{
 	"sliding-aggregate-grace0":           true,
 	"sliding-aggregate-grace700":         true,
 	"sliding-emit-on-close":              true,
-	"stateless-map-filter":               true,
 	"stream-globaltable-inner":           true,
 	"stream-globaltable-left":            true,
 	"stream-self-join":                   true,

@@ -14,11 +14,6 @@ var streamTables = family{
 	},
 	"stream-table-left": func(b *topology.Builder) {
 		rows := table(b, "table")
-		b.From(topic("stream")).LeftJoinTable(rows, func(v, row string, ok bool) string {
-			if !ok {
-				row = "null"
-			}
-			return concat(v, row)
-		}).To(topic("out"))
+		b.From(topic("stream")).LeftJoinTable(rows, leftConcat).To(topic("out"))
 	},
 }

@@ -318,11 +318,8 @@ func asked(t *testing.T) *task.Plan {
 	b := topology.New()
 	rows := b.Table(topology.NewTopic("rows", serde.String, serde.String), store.KeyValue("rows", serde.String, serde.String))
 	b.From(topology.NewTopic("asks", serde.String, serde.String)).
-		LeftJoinTable(rows, func(ask, row string, ok bool) string {
-			if !ok {
-				return ask + ":none"
-			}
-			return ask + ":" + row
+		LeftJoinTable(rows, func(_, ask string, row topology.Opt[string]) string {
+			return ask + ":" + row.Or("none")
 		}).
 		To(topology.NewTopic("out", serde.String, serde.String))
 	return built(t, b)

@@ -177,7 +177,7 @@ func TestSourceAsChangelogStopsAtCommittedOffset(t *testing.T) {
 		b := topology.New()
 		table := b.Table(limits, store.KeyValue("limits", serde.String, serde.String), topology.SourceAsChangelog())
 		b.From(topology.NewTopic("asks", serde.String, serde.String)).
-			LeftJoinTable(table, func(v, row string, _ bool) string { return v + row }).
+			LeftJoinTable(table, func(_, v string, row topology.Opt[string]) string { return v + row.Or("") }).
 			To(topology.NewTopic("out", serde.String, serde.String))
 		top, err := b.Build()
 		if err != nil {

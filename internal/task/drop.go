@@ -4,17 +4,18 @@ package task
 type Drop int8
 
 const (
-	DropNullKey    Drop = iota // a verb that needs a key met a record without one
-	DropNullValue              // a verb that needs a value met a record without one
-	DropLate                   // the record's window had closed
-	DropDecode                 // undecodable, and the policy is to skip
-	DropProcess                // user code failed, and the policy is to skip
-	DropDeadLetter             // failed, and written to the dead-letter topic
+	DropNullKey     Drop = iota // a verb that needs a key met a record without one
+	DropNullValue               // a verb that needs a value met a record without one
+	DropLate                    // the record's window had closed
+	DropDecode                  // undecodable, and the policy is to skip
+	DropProcess                 // user code failed, and the policy is to skip
+	DropDeadLetter              // failed, and written to the dead-letter topic
+	DropPartitioner             // the topic's partitioner chose no partition
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "partitioner"}
 
 func (d Drop) String() string { return dropNames[d] }
 

@@ -18,10 +18,11 @@ import (
 type Env struct {
 	App         string
 	Policies    Policies
-	MaxTaskIdle int64   // ms to wait for an empty input that is caught up; negative: wait for none
-	WallClock   int64   // ms
-	MaxRecord   int     // bytes of an output record; 0: no limit
-	Counts      []int32 // partitions of each source topic; nil: every topic has the task's
+	MaxTaskIdle int64                    // ms to wait for an empty input that is caught up; negative: wait for none
+	WallClock   int64                    // ms
+	MaxRecord   int                      // bytes of an output record; 0: no limit
+	Counts      []int32                  // partitions of each source topic; nil: every topic has the task's
+	Partitions  func(topic string) int32 // of a topic that is written, 0 if it is not known; asked for custom partitioners alone
 }
 
 // A Task is one running partition of a sub-topology. It belongs to one goroutine
@@ -33,6 +34,7 @@ type Task struct {
 	policies  Policies
 	maxIdle   int64
 	maxRecord int
+	counts    func(string) int32
 
 	ports     []any
 	inputs    []*input
@@ -70,7 +72,7 @@ type StorePartition struct {
 // restored.
 func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, error)) (*Task, error) {
 	t := &Task{
-		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord,
+		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, counts: env.Partitions,
 		ports: make([]any, len(sub.Nodes)), streamTime: offsetmeta.Unknown, wallClock: env.WallClock,
 	}
 	for i, spec := range sub.Stores {
@@ -246,6 +248,16 @@ func (t *Task) Send(o Output) error {
 	}
 	t.out = append(t.out, o)
 	return nil
+}
+
+// Partitions is how many partitions a topic has that the task writes.
+func (t *Task) Partitions(topic string) (int32, error) {
+	if t.counts != nil {
+		if n := t.counts(topic); n > 0 {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("topic %q has a partitioner, and its number of partitions is not known: name it in a To, not only in ToEach", topic)
 }
 
 // Lose says that something was lost that no policy may pass over, whatever user code

@@ -10,6 +10,7 @@ import (
 // the greatest of those that went into it.
 func (s Stream[K, V]) Aggregate[A any](st store.KV[K, A], add func(acc A, k K, v V) A, opts ...TableOption) Table[K, A] {
 	return aggregate(s, "aggregate", st, opts, func(r Record[K, V], c *store.Change[K, A]) A {
+		c.NullOld = false // as in Kafka Streams, where a new row had its initial value before
 		return add(c.Old, r.Key, r.Value)
 	})
 }
@@ -17,6 +18,7 @@ func (s Stream[K, V]) Aggregate[A any](st store.KV[K, A], add func(acc A, k K, v
 // Count counts the records of each key, as Aggregate would.
 func (s Stream[K, V]) Count(st store.KV[K, int64], opts ...TableOption) Table[K, int64] {
 	return aggregate(s, "count", st, opts, func(_ Record[K, V], c *store.Change[K, int64]) int64 {
+		c.NullOld = false
 		return c.Old + 1
 	})
 }
@@ -32,8 +34,28 @@ func (s Stream[K, V]) Reduce(st store.KV[K, V], combine func(acc, v V) V, opts .
 	})
 }
 
+// Fold is the general aggregation: fn makes a key's new value from the old one. To
+// return None deletes the key, which readers of the table are told in any case.
+// Otherwise it is as Aggregate.
+func (s Stream[K, V]) Fold[A any](st store.KV[K, A], fn func(k K, v V, old Opt[A]) Opt[A], opts ...TableOption) Table[K, A] {
+	return keep(valued(s, "fold"), "fold", st, opts, func(r Record[K, V], c *store.Change[K, A]) bool {
+		a := fn(r.Key, r.Value, Opt[A]{c.Old, !c.NullOld})
+		c.New, c.NullNew, c.Time = a.v, !a.ok, aggregateTime(r, c)
+		return true
+	})
+}
+
 func aggregate[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []TableOption, fold func(Record[K, V], *store.Change[K, A]) A) Table[K, A] {
-	valued := pipe(s, kind+"-input", func(w wiring, out *task.Port[Record[K, V]]) func(Record[K, V]) error {
+	return keep(valued(s, kind), kind, st, opts, func(r Record[K, V], c *store.Change[K, A]) bool {
+		at := aggregateTime(r, c)
+		c.New, c.Time = fold(r, c), at
+		return true
+	})
+}
+
+// valued drops the records without a value.
+func valued[K, V any](s Stream[K, V], kind string) Stream[K, V] {
+	return pipe(s, kind+"-input", func(w wiring, out *task.Port[Record[K, V]]) func(Record[K, V]) error {
 		return func(r Record[K, V]) error {
 			if r.NullValue {
 				w.t.Drop(task.DropNullValue)
@@ -42,12 +64,13 @@ func aggregate[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts
 			return out.Emit(r)
 		}
 	})
-	return keep(valued, kind, st, opts, func(r Record[K, V], c *store.Change[K, A]) bool {
-		at := r.Time.UnixMilli()
-		if !c.NullOld {
-			at = max(at, c.Time)
-		}
-		c.New, c.Time = fold(r, c), at
-		return true
-	})
+}
+
+// aggregateTime is the greatest timestamp of those that went into a row.
+func aggregateTime[K, V, A any](r Record[K, V], c *store.Change[K, A]) int64 {
+	at := r.Time.UnixMilli()
+	if c.NullOld {
+		return at
+	}
+	return max(at, c.Time)
 }

@@ -50,7 +50,7 @@ var operators = []struct {
 	}},
 	{"join-table", 1, func(b *topology.Builder) {
 		rows := b.Table(topology.NewTopic("rows", serde.String, serde.Int64), store.KeyValue("rows", serde.String, serde.Int64))
-		b.From(benchIn).LeftJoinTable(rows, func(v, row int64, _ bool) int64 { return v + row }).To(benchOut)
+		b.From(benchIn).LeftJoinTable(rows, func(_ string, v int64, row topology.Opt[int64]) int64 { return v + row.Or(0) }).To(benchOut)
 	}},
 }
 

@@ -42,7 +42,7 @@ func Example() {
 	// river 1
 }
 
-// Payments are enriched with the row of a table; ok says whether there is one.
+// Payments are enriched with the row of a table, if there is one.
 func ExampleStream_LeftJoinTable() {
 	payments := topology.NewTopic("payments", serde.String, serde.Int64)
 	limits := topology.NewTopic("limits", serde.String, serde.Int64)
@@ -51,8 +51,8 @@ func ExampleStream_LeftJoinTable() {
 	b := topology.New()
 	table := b.Table(limits, store.KeyValue("limits", serde.String, serde.Int64))
 	b.From(payments).
-		LeftJoinTable(table, func(amount, limit int64, ok bool) string {
-			switch {
+		LeftJoinTable(table, func(_ string, amount int64, row topology.Opt[int64]) string {
+			switch limit, ok := row.Get(); {
 			case !ok:
 				return "no limit"
 			case amount > limit:

@@ -2,16 +2,16 @@ package topology
 
 import "github.com/leatstream/leat/internal/task"
 
-// JoinTable emits fn(v, row) for every record whose key has a row in the table at
-// that moment; only the stream's side triggers. Records without a key or without
-// a value are dropped.
-func (s Stream[K, V]) JoinTable[R, O any](right Table[K, R], fn func(v V, row R) O) Stream[K, O] {
-	return lookup(s, right, "join-table", inner, func(v V, row R, _ bool) O { return fn(v, row) })
+// JoinTable emits fn(k, v, row) for every record whose key has a row in the table
+// at that moment; only the stream's side triggers. Records without a key or
+// without a value are dropped.
+func (s Stream[K, V]) JoinTable[R, O any](right Table[K, R], fn func(k K, v V, row R) O) Stream[K, O] {
+	return lookup(s, right, "join-table", inner, func(k K, v V, row Opt[R]) O { return fn(k, v, row.v) })
 }
 
-// LeftJoinTable is JoinTable that emits for every record; ok reports whether
-// there is a row.
-func (s Stream[K, V]) LeftJoinTable[R, O any](right Table[K, R], fn func(v V, row R, ok bool) O) Stream[K, O] {
+// LeftJoinTable is JoinTable that emits for every record which has a value,
+// whether there is a row or not.
+func (s Stream[K, V]) LeftJoinTable[R, O any](right Table[K, R], fn func(k K, v V, row Opt[R]) O) Stream[K, O] {
 	return lookup(s, right, "left-join-table", left, fn)
 }
 
@@ -22,7 +22,7 @@ const (
 	left
 )
 
-func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j joinKind, fn func(V, R, bool) O) Stream[K, O] {
+func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j joinKind, fn func(K, V, Opt[R]) O) Stream[K, O] {
 	s.needsKey(kind, s.b.nodes[right.id].name)
 	if s.b != right.b {
 		s.b.fail("join of a stream and a table from two builders")
@@ -38,7 +38,7 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 			}
 			w.t.Enter(w.id)
 			o := Record[K, O]{Key: r.Key, NullKey: r.NullKey, Time: r.Time, Headers: r.Headers}
-			o.Value = fn(r.Value, row, ok)
+			o.Value = fn(r.Key, r.Value, Opt[R]{row, ok})
 			return out.Emit(o)
 		})
 		return nil

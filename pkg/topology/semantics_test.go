@@ -73,7 +73,7 @@ func TestCopartitionedRepartitions(t *testing.T) {
 		}
 		rows := b.From(right).KeyBy(via, key).Table(store.KeyValue("rows", serde.String, serde.String))
 		b.From(left).KeyBy(topology.NewRepartition("l", serde.String, serde.String), key).
-			JoinTable(rows, func(v, row string) string { return v + row }).
+			JoinTable(rows, func(_, v, row string) string { return v + row }).
 			To(topology.NewTopic("out", serde.String, serde.String))
 		top, err := b.Build()
 		if err != nil {

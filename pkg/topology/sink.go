@@ -1,10 +1,14 @@
 package topology
 
-import "github.com/leatstream/leat/internal/task"
+import (
+	"fmt"
+
+	"github.com/leatstream/leat/internal/task"
+)
 
 // To writes the stream to a topic of the same types. A record goes to the
 // partition that its key hashes to, as a Java producer would send it; one without
-// a key goes to any.
+// a key goes to any. See Topic.PartitionedBy for other ways.
 func (s Stream[K, V]) To(out Topic[K, V]) {
 	s.b.checkName("topic", out.name)
 	connect(s.b, node{kind: "sink", topic: task.Topic{Name: out.name}}, s.id,
@@ -42,10 +46,40 @@ func write[K, V any](w wiring, out *Topic[K, V], name string, r Record[K, V], l 
 	w.t.Enter(w.id)
 	key, value, err := out.encodeTo(w.t.Arena(), &r)
 	if err == nil {
-		err = w.t.Send(task.Output{Topic: name, Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+		o := task.Output{Topic: name, Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers}
+		if out.place == nil {
+			err = w.t.Send(o)
+		} else {
+			err = place(w, out, r, o)
+		}
 	}
 	if err != nil && l == unskippable {
 		err = w.t.Lose(err)
 	}
 	return err
+}
+
+// place sends a record where its topic's partitioner says.
+func place[K, V any](w wiring, out *Topic[K, V], r Record[K, V], o task.Output) error {
+	n, err := w.t.Partitions(o.Topic)
+	if err != nil {
+		return err
+	}
+	to, chosen := out.place(r, n).Get()
+	if !chosen {
+		return w.t.Send(o)
+	}
+	if len(to) == 0 {
+		w.t.Drop(task.DropPartitioner)
+	}
+	for _, p := range to {
+		if p < 0 || p >= n {
+			return fmt.Errorf("partition %d was chosen for topic %q, which has %d", p, o.Topic, n)
+		}
+		o.Partition = p
+		if err := w.t.Send(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -57,14 +57,32 @@ func (s Stream[K, V]) Map[K2, V2 any](fn func(K, V) (K2, V2)) Stream[K2, V2] {
 	return out.movedBy(out.id)
 }
 
+// SelectKey replaces the key. It sees every record, those without a key or without
+// a value too. What follows must not need equal keys to be in one partition: use
+// KeyBy for that.
+func (s Stream[K, V]) SelectKey[K2 any](fn func(Record[K, V]) K2) Stream[K2, V] {
+	out := pipe(s, "select-key", func(w wiring, out *task.Port[Record[K2, V]]) func(Record[K, V]) error {
+		return func(r Record[K, V]) error {
+			w.t.Enter(w.id)
+			return out.Emit(Record[K2, V]{Key: fn(r), Value: r.Value, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers})
+		}
+	})
+	return out.movedBy(out.id)
+}
+
 // MapValues replaces the value and keeps the key.
 func (s Stream[K, V]) MapValues[V2 any](fn func(V) V2) Stream[K, V2] {
+	return s.MapValuesWithKey(func(_ K, v V) V2 { return fn(v) })
+}
+
+// MapValuesWithKey is MapValues that sees the key.
+func (s Stream[K, V]) MapValuesWithKey[V2 any](fn func(K, V) V2) Stream[K, V2] {
 	return pipe(s, "map-values", func(w wiring, out *task.Port[Record[K, V2]]) func(Record[K, V]) error {
 		return func(r Record[K, V]) error {
 			o := Record[K, V2]{Key: r.Key, NullKey: r.NullKey, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers}
 			if !r.NullValue {
 				w.t.Enter(w.id)
-				o.Value = fn(r.Value)
+				o.Value = fn(r.Key, r.Value)
 			}
 			return out.Emit(o)
 		}
@@ -98,6 +116,11 @@ func (s Stream[K, V]) FlatMap[K2, V2 any](fn func(k K, v V, emit func(K2, V2))) 
 
 // FlatMapValues replaces each value by any number of values and keeps the key.
 func (s Stream[K, V]) FlatMapValues[V2 any](fn func(V) []V2) Stream[K, V2] {
+	return s.FlatMapValuesWithKey(func(_ K, v V) []V2 { return fn(v) })
+}
+
+// FlatMapValuesWithKey is FlatMapValues that sees the key.
+func (s Stream[K, V]) FlatMapValuesWithKey[V2 any](fn func(K, V) []V2) Stream[K, V2] {
 	return pipe(s, "flat-map-values", func(w wiring, out *task.Port[Record[K, V2]]) func(Record[K, V]) error {
 		return func(r Record[K, V]) error {
 			if r.NullValue {
@@ -105,7 +128,7 @@ func (s Stream[K, V]) FlatMapValues[V2 any](fn func(V) []V2) Stream[K, V2] {
 				return nil
 			}
 			w.t.Enter(w.id)
-			for _, v := range fn(r.Value) {
+			for _, v := range fn(r.Key, r.Value) {
 				o := Record[K, V2]{Key: r.Key, NullKey: r.NullKey, Value: v, Time: r.Time, Headers: r.Headers}
 				if err := out.Emit(o); err != nil {
 					return err

@@ -15,7 +15,14 @@ type Topic[K, V any] struct {
 	key   serde.Serde[K]
 	value serde.Serde[V]
 	start task.Start
+	place Partitioner[K, V]
 }
+
+// A Partitioner says to which of a topic's partitions a record goes: to all of
+// those it returns, to none, which drops the record and counts it, or, if it
+// returns None, to that of its key. It must not depend on anything but the record:
+// after a crash it may be asked again.
+type Partitioner[K, V any] = func(r Record[K, V], partitions int32) Opt[[]int32]
 
 // NewTopic describes the topic called name.
 func NewTopic[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) Topic[K, V] {
@@ -26,6 +33,13 @@ func NewTopic[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) T
 // The default is from its beginning.
 func (t Topic[K, V]) Latest() Topic[K, V] {
 	t.start = task.Latest
+	return t
+}
+
+// PartitionedBy returns a copy of t whose records, written by To, ToEach or
+// Repartition, go where p says.
+func (t Topic[K, V]) PartitionedBy(p Partitioner[K, V]) Topic[K, V] {
+	t.place = p
 	return t
 }
 
@@ -104,6 +118,12 @@ func NewRepartition[K, V any](name string, key serde.Serde[K], value serde.Serde
 // has as many as the topics that it is fed from.
 func (r Repartition[K, V]) Partitions(n int32) Repartition[K, V] {
 	r.partitions = n
+	return r
+}
+
+// PartitionedBy returns a copy of r whose records go where p says.
+func (r Repartition[K, V]) PartitionedBy(p Partitioner[K, V]) Repartition[K, V] {
+	r.Topic = r.Topic.PartitionedBy(p)
 	return r
 }
 

@@ -154,8 +154,11 @@ func TestAggregateReduceJoin(t *testing.T) {
 	}).Stream().To(totals)
 	s.Reduce(store.KeyValue("maxima", serde.String, serde.Int64), func(a, v int64) int64 { return max(a, v) }).Stream().To(maxima)
 	table := b.Table(prices, store.KeyValue("prices", serde.String, serde.Int64))
-	s.JoinTable(table, func(v, price int64) string { return fmt.Sprint(v, "@", price) }).To(priced)
-	s.LeftJoinTable(table, func(v, price int64, ok bool) string { return fmt.Sprint("left ", v, "@", price, " ", ok) }).To(priced)
+	s.JoinTable(table, func(_ string, v, price int64) string { return fmt.Sprint(v, "@", price) }).To(priced)
+	s.LeftJoinTable(table, func(_ string, v int64, row topology.Opt[int64]) string {
+		price, ok := row.Get()
+		return fmt.Sprint("left ", v, "@", price, " ", ok)
+	}).To(priced)
 
 	d := topologytest.New(t, b)
 	d.Send(sales, "x", 5)
@@ -320,7 +323,7 @@ func TestSourceAsChangelog(t *testing.T) {
 	rows := store.KeyValue("limits", serde.String, serde.Int64)
 	b := topology.New()
 	table := b.Table(limits, rows, topology.SourceAsChangelog())
-	b.From(asks).JoinTable(table, func(_ string, n int64) int64 { return n }).To(out)
+	b.From(asks).JoinTable(table, func(_, _ string, n int64) int64 { return n }).To(out)
 
 	d := topologytest.New(t, b)
 	d.Send(limits, "a", 1)

@@ -62,7 +62,7 @@ func join(records, rows, output string) *topology.Builder {
 	b := topology.New()
 	table := b.Table(topology.NewTopic(rows, serde.String, serde.String), store.KeyValue("rows", serde.String, serde.String))
 	b.From(topology.NewTopic(records, serde.String, serde.String)).
-		JoinTable(table, func(record, row string) string { return record + " " + row }).
+		JoinTable(table, func(_, record, row string) string { return record + " " + row }).
 		To(topology.NewTopic(output, serde.String, serde.String))
 	return b
 }

@@ -277,6 +277,13 @@ func (d *Driver) deliver(o task.Output) {
 	}
 }
 
+func (d *Driver) env() task.Env {
+	return task.Env{
+		App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: -1,
+		Partitions: func(string) int32 { return d.partitions },
+	}
+}
+
 // open makes the tasks: their stores are restored from the changelogs, and their
 // inputs go on from what was committed.
 func (d *Driver) open() {
@@ -285,7 +292,7 @@ func (d *Driver) open() {
 	for _, sub := range d.plan.Subs {
 		var tasks []*task.Task
 		for p := range d.partitions {
-			t, err := task.New(sub, p, task.Env{App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: -1}, func(s task.Store) (*state.Store, error) {
+			t, err := task.New(sub, p, d.env(), func(s task.Store) (*state.Store, error) {
 				return d.restore(s, p)
 			})
 			if err == nil {

@@ -68,11 +68,8 @@ func buildFraud(topics map[string]string) *topology.Builder {
 	b := topology.New()
 	limits := b.Table(LimitTopic(topics["limits"]), limitStore)
 	b.From(PaymentTopic(topics["payments"])).
-		LeftJoinTable(limits, func(p Payment, l Limit, ok bool) charge {
-			if !ok {
-				l = StandardLimit
-			}
-			return charge{p, l}
+		LeftJoinTable(limits, func(_ string, p Payment, l topology.Opt[Limit]) charge {
+			return charge{p, l.Or(StandardLimit)}
 		}).
 		Process("velocity", openVelocity, recentStore).
 		To(AlertTopic(topics["alerts"]))
