@@ -172,29 +172,5 @@ func (v *View[K, V]) entry(key, value []byte, at int64) (e Entry[K, V], err erro
 // Changed calls fn for every key changed since the last commit, with its value
 // before and now. It is for leat's own operators.
 func (v *View[K, V]) Changed(fn func(Change[K, V]) error) error {
-	return v.s.Changes(func(c state.Change) (err error) {
-		out := Change[K, V]{NullNew: c.Value == nil, NullOld: c.Old == nil, Time: c.Time}
-		if out.Key, err = v.d.key.Decode(c.Key); err != nil {
-			return err
-		}
-		if !out.NullNew {
-			if out.New, err = v.d.value.Decode(c.Value); err != nil {
-				return err
-			}
-		}
-		if !out.NullOld {
-			if out.Old, err = v.d.value.Decode(c.Old); err != nil {
-				return err
-			}
-		}
-		return fn(out)
-	})
-}
-
-// A Change is a key's value before and after.
-type Change[K, V any] struct {
-	Key              K
-	New, Old         V
-	NullNew, NullOld bool
-	Time             int64 // ms
+	return changed(v.s, v.d.key.Decode, v.d.value, fn)
 }

@@ -10,6 +10,8 @@ type Scope interface {
 	OpenStore(name string) *state.Store
 	// Now is the timestamp, in ms, that a write gets which names none.
 	Now() int64
+	// Late counts a write that came too late to be kept.
+	Late()
 }
 
 // A Descriptor describes a store of any kind. Only this package implements it.
@@ -23,4 +25,5 @@ type Spec struct {
 	Name    string
 	Logged  bool              // backed by a changelog topic
 	Configs map[string]string // of the changelog topic, beyond the defaults
+	Layout  state.Layout      // nil: an entry is what the changelog has
 }

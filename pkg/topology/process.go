@@ -133,5 +133,8 @@ func (s scope) OpenStore(name string) *state.Store {
 	return s.t.Store(name)
 }
 
+// Late counts a write that came too late to be kept.
+func (s scope) Late() { s.t.Drop(task.DropLate) }
+
 // Now is the timestamp, in ms, of the record in hand or of the timer's firing.
 func (s scope) Now() int64 { return s.t.Now() }

@@ -204,6 +204,12 @@ func (s Scope) OpenStore(name string) *state.Store { return s.d.store(name, s.p)
 // Now is the driver's clock.
 func (s Scope) Now() int64 { return s.d.now }
 
+// Late serves store.WindowStore.Open.
+func (s Scope) Late() {}
+
+// Late serves store.WindowStore.Open.
+func (d *Driver) Late() {}
+
 func (d *Driver) store(name string, p int32) *state.Store {
 	d.tb.Helper()
 	for _, tasks := range d.tasks {
