@@ -4,7 +4,6 @@ package conformance
 var pending = map[string]bool{
 	"fk-join-inner":                      true,
 	"fk-join-left":                       true,
-	"hopping-aggregate":                  true,
 	"hopping-emit-on-close":              true,
 	"multi-level":                        true,
 	"session-aggregate-grace0":           true,
@@ -44,8 +43,5 @@ var pending = map[string]bool{
 	"table-table-inner":                  true,
 	"table-table-left":                   true,
 	"table-table-outer":                  true,
-	"tumbling-count-grace0":              true,
-	"tumbling-count-grace2000":           true,
-	"tumbling-count-grace500":            true,
 	"tumbling-emit-on-close":             true,
 }
