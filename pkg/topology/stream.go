@@ -226,17 +226,3 @@ func (s Stream[K, V]) movedBy(id int) Stream[K, V] {
 	s.moved = s.b.nodes[id].name
 	return s
 }
-
-// SelectKey gives every record a new key. It sees records whose value is null, and
-// passes them on. What follows must not need equal keys to be in one partition: use
-// Repartition for that.
-func (s Stream[K, V]) SelectKey[K2 any](key func(Record[K, V]) K2) Stream[K2, V] {
-	out := pipe(s, "select-key", func(w wiring, out *task.Port[Record[K2, V]]) func(Record[K, V]) error {
-		return func(r Record[K, V]) error {
-			w.t.Enter(w.id)
-			k := key(r)
-			return out.Emit(Record[K2, V]{Key: k, Value: r.Value, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers})
-		}
-	})
-	return out.movedBy(out.id)
-}

@@ -34,7 +34,7 @@ func (s WindowedStream[K, V]) Count(st store.WindowStore[K, int64], opts ...Tabl
 // Reduce folds the values of each key and window into one of their own type. Records
 // without a value are dropped.
 func (s WindowedStream[K, V]) Reduce(st store.WindowStore[K, V], combine func(acc, v V) V, opts ...TableOption) Table[window.Windowed[K], V] {
-	return gather(s, "windowed-reduce", st, opts, valued(func(r *Record[K, V], old Opt[V]) V {
+	return gather(s, "windowed-reduce", st, opts, withValue(func(r *Record[K, V], old Opt[V]) V {
 		if acc, ok := old.Get(); ok {
 			return combine(acc, r.Value)
 		}
@@ -46,7 +46,7 @@ func (s WindowedStream[K, V]) Reduce(st store.WindowStore[K, V], combine func(ac
 // value. Records without a value are dropped.
 func (s WindowedStream[K, V]) Aggregate[A any](st store.WindowStore[K, A], add func(acc A, k K, v V) A, opts ...TableOption) Table[window.Windowed[K], A] {
 	var zero A
-	return gather(s, "windowed-aggregate", st, opts, valued(func(r *Record[K, V], old Opt[A]) A {
+	return gather(s, "windowed-aggregate", st, opts, withValue(func(r *Record[K, V], old Opt[A]) A {
 		return add(old.Or(zero), r.Key, r.Value)
 	}))
 }
@@ -62,8 +62,8 @@ func (s WindowedStream[K, V]) Fold[A any](st store.WindowStore[K, A], fn func(k 
 // A folder takes a record into an aggregate. It returns false if it drops the record.
 type folder[K, V, A any] = func(*wiring, *Record[K, V], Opt[A]) (Opt[A], bool)
 
-// valued is a folder that drops records without a value.
-func valued[K, V, A any](fn func(*Record[K, V], Opt[A]) A) folder[K, V, A] {
+// withValue is a folder that drops records without a value.
+func withValue[K, V, A any](fn func(*Record[K, V], Opt[A]) A) folder[K, V, A] {
 	return func(w *wiring, r *Record[K, V], old Opt[A]) (Opt[A], bool) {
 		if r.NullValue {
 			w.t.Drop(task.DropNullValue)
