@@ -10,12 +10,13 @@ const (
 	DropDecode                  // undecodable, and the policy is to skip
 	DropProcess                 // user code failed, and the policy is to skip
 	DropDeadLetter              // failed, and written to the dead-letter topic
+	DropPast                    // an older version of a row changed, which the operator does not mind
 	DropPartitioner             // the topic's partitioner chose no partition
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "partitioner"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "past", "partitioner"}
 
 func (d Drop) String() string { return dropNames[d] }
 

@@ -47,6 +47,9 @@ func (d KV[K, V]) TopicConfig(configs map[string]string) KV[K, V] {
 // Name is the store's name.
 func (d KV[K, V]) Name() string { return d.spec.Name }
 
+// Serdes are those of the store's keys and values.
+func (d KV[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) { return d.key, d.value }
+
 // Spec is what the runtime needs to know of the store.
 func (d KV[K, V]) Spec() Spec { return d.spec }
 

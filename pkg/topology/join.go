@@ -20,7 +20,10 @@ type joinKind int8
 const (
 	inner joinKind = iota
 	left
+	outer
 )
+
+func (j joinKind) String() string { return [...]string{"inner", "left", "outer"}[j] }
 
 func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j joinKind, fn func(K, V, Opt[R]) O) Stream[K, O] {
 	s.needsKey(kind, s.b.nodes[right.id].name)
@@ -28,6 +31,7 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 		s.b.fail("join of a stream and a table from two builders")
 		return Stream[K, O]{b: s.b, id: s.id}
 	}
+	right.needRows(kind)
 	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true}
 	n.open = func(w wiring) error {
 		rows, out := right.read(w.t), task.Outlet[Record[K, O]](w.t, w.id)

@@ -2,21 +2,53 @@ package topology
 
 import (
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 )
 
 // A Table is a stream of updates together with a way to look up the last value of
-// every key.
+// every key. A table that is made from tables has no store of its own: whoever reads
+// it computes its rows from theirs. Materialize gives it one.
 type Table[K, V any] struct {
-	b    *Builder
-	id   int // emits update[K, V]
-	read func(*task.Task) reader[K, V]
+	b      *Builder
+	id     int                           // emits update[K, V]
+	read   func(*task.Task) reader[K, V] // nil: the rows are kept nowhere
+	want   func() bool                   // asks for the old values of updates; nil: they are always there if read is
+	keys   serde.Serde[K]                // nil: not known
+	values serde.Serde[V]                // nil: not known
+}
+
+// wantOld asks the table for the old values of its updates. It returns false if they
+// cannot be had.
+func (t Table[K, V]) wantOld() bool {
+	if t.want == nil {
+		return t.read != nil
+	}
+	return t.want()
+}
+
+// needRows reports a table whose rows are kept nowhere to who needs them.
+func (t Table[K, V]) needRows(what string) {
+	if t.read == nil {
+		t.b.fail("%s needs the rows of %s, which nothing keeps: Materialize it", what, t.b.nodes[t.id].name)
+	}
 }
 
 // An update is one change of a table's row.
 type update[K, V any] struct {
 	store.Change[K, V]
 	headers []Header
+	past    bool // it changes a version that is not the last: no reader of last values minds it
+}
+
+// values are the row before and after.
+func (u *update[K, V]) values() (old, now Opt[V]) {
+	return Opt[V]{u.Old, !u.NullOld}, Opt[V]{u.New, !u.NullNew}
+}
+
+// set fills in the row before and after.
+func (u *update[K, V]) set(old, now Opt[V]) {
+	u.Old, u.NullOld, u.New, u.NullNew = old.v, !old.ok, now.v, !now.ok
 }
 
 // A reader looks up the rows of a table inside one task.
@@ -62,6 +94,25 @@ func (s Stream[K, V]) Table(st store.KV[K, V], opts ...TableOption) Table[K, V] 
 	})
 }
 
+// Updates takes the stream as the updates of a table whose rows are kept nowhere. It
+// can do whatever needs no row but the one that an update brings; Table keeps them.
+func (s Stream[K, V]) Updates() Table[K, V] {
+	id := connect(s.b, node{kind: "updates"}, s.id, func(w wiring, out *task.Port[update[K, V]]) (func(Record[K, V]) error, error) {
+		return func(r Record[K, V]) error {
+			if r.NullKey {
+				w.t.Drop(task.DropNullKey)
+				return nil
+			}
+			u := update[K, V]{headers: r.Headers}
+			u.Key, u.Time = r.Key, r.Time.UnixMilli()
+			u.set(None[V](), Opt[V]{r.Value, !r.NullValue})
+			return out.Emit(u)
+		}, nil
+	})
+	s.needsKey("updates", s.b.nodes[id].name)
+	return Table[K, V]{b: s.b, id: id}
+}
+
 // keep adds the operator that owns st. next makes the change that a record
 // brings: it is given one that holds the key, the old value and its time, and
 // fills in the rest; it returns false for a record without effect.
@@ -80,7 +131,8 @@ func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []Ta
 		}
 		return k.process, nil
 	})
-	return Table[K, A]{s.b, id, func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
+	keys, values := st.Serdes()
+	return Table[K, A]{b: s.b, id: id, keys: keys, values: values, read: func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
 }
 
 // A keeper is the running operator that owns a table's store.
