@@ -9,8 +9,6 @@ var pending = map[string]bool{
 	"session-aggregate-grace1000":        true,
 	"session-count":                      true,
 	"session-emit-on-close":              true,
-	"sliding-aggregate-grace0":           true,
-	"sliding-aggregate-grace700":         true,
 	"sliding-emit-on-close":              true,
 	"stream-globaltable-inner":           true,
 	"stream-globaltable-left":            true,

@@ -18,6 +18,8 @@ var windows = family{
 		w := window.Hopping(ms(1000), ms(300)).Grace(ms(600))
 		windowed(topology.Windowed(b.From(topic("in")), w).Fold(windowTexts("s"), appendText)).To(topic("out"))
 	},
+	"sliding-aggregate-grace0":   slidingAggregate(0),
+	"sliding-aggregate-grace700": slidingAggregate(700),
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
@@ -26,6 +28,13 @@ func tumblingCount(grace int64) func(*topology.Builder) {
 	return func(b *topology.Builder) {
 		w := window.Tumbling(ms(1000)).Grace(ms(grace))
 		windowedCounts(topology.Windowed(b.From(topic("in")), w).Count(windowNumbers("s"))).To(topic("out"))
+	}
+}
+
+func slidingAggregate(grace int64) func(*topology.Builder) {
+	return func(b *topology.Builder) {
+		w := window.SlidingBy(ms(500)).Grace(ms(grace))
+		windowed(topology.Windowed(b.From(topic("in")), w).Fold(windowTexts("s"), appendText)).To(topic("out"))
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 type WindowedStream[K, V any] struct {
 	s       Stream[K, V]
 	windows window.Windows
-	onClose bool
 }
 
 // Windowed gathers the records of s by key and window. It is a function, and not a
@@ -24,57 +23,64 @@ func Windowed[K, V any](s Stream[K, V], w window.Windows) WindowedStream[K, V] {
 }
 
 // Count counts the records of each key and window, those whose value is null too, as
-// Kafka Streams does here.
+// Kafka Streams does here. Sliding windows are the exception, there as here: in them a
+// null value is dropped, by this and by every other aggregation.
 func (s WindowedStream[K, V]) Count(st store.WindowStore[K, int64], opts ...TableOption) Table[window.Windowed[K], int64] {
-	return gather(s, "windowed-count", st, opts, func(_ *wiring, _ *Record[K, V], old Opt[int64]) (Opt[int64], bool) {
-		return Some(old.Or(0) + 1), true
-	})
+	return gather(s, "windowed-count", st, opts, counting[K, V]())
 }
 
 // Reduce folds the values of each key and window into one of their own type. Records
 // without a value are dropped.
 func (s WindowedStream[K, V]) Reduce(st store.WindowStore[K, V], combine func(acc, v V) V, opts ...TableOption) Table[window.Windowed[K], V] {
-	return gather(s, "windowed-reduce", st, opts, withValue(func(r *Record[K, V], old Opt[V]) V {
-		if acc, ok := old.Get(); ok {
-			return combine(acc, r.Value)
-		}
-		return r.Value
-	}))
+	return gather(s, "windowed-reduce", st, opts, reducing[K](combine))
 }
 
 // Aggregate folds the values of each key and window into st, starting from A's zero
 // value. Records without a value are dropped.
 func (s WindowedStream[K, V]) Aggregate[A any](st store.WindowStore[K, A], add func(acc A, k K, v V) A, opts ...TableOption) Table[window.Windowed[K], A] {
-	var zero A
-	return gather(s, "windowed-aggregate", st, opts, withValue(func(r *Record[K, V], old Opt[A]) A {
-		return add(old.Or(zero), r.Key, r.Value)
-	}))
+	return gather(s, "windowed-aggregate", st, opts, adding(add))
 }
 
 // Fold is the general aggregation: it sees null values, and whether there was anything
 // in the window; a result of nothing deletes the window's row.
 func (s WindowedStream[K, V]) Fold[A any](st store.WindowStore[K, A], fn func(k K, v Opt[V], old Opt[A]) Opt[A], opts ...TableOption) Table[window.Windowed[K], A] {
-	return gather(s, "windowed-fold", st, opts, func(_ *wiring, r *Record[K, V], old Opt[A]) (Opt[A], bool) {
-		return fn(r.Key, Opt[V]{r.Value, !r.NullValue}, old), true
-	})
+	return gather(s, "windowed-fold", st, opts, folding(fn))
 }
 
-// A folder takes a record into an aggregate. It returns false if it drops the record.
-type folder[K, V, A any] = func(*wiring, *Record[K, V], Opt[A]) (Opt[A], bool)
+// A folder takes records into an aggregate.
+type folder[K, V, A any] struct {
+	fold   func(r *Record[K, V], old Opt[A]) Opt[A]
+	zero   bool // a new row had A's zero value before, as in Kafka Streams, and not none
+	values bool // it needs a value: what has none is dropped
+}
 
-// withValue is a folder that drops records without a value.
-func withValue[K, V, A any](fn func(*Record[K, V], Opt[A]) A) folder[K, V, A] {
-	return func(w *wiring, r *Record[K, V], old Opt[A]) (Opt[A], bool) {
-		if r.NullValue {
-			w.t.Drop(task.DropNullValue)
-			return Opt[A]{}, false
+func counting[K, V any]() folder[K, V, int64] {
+	return folder[K, V, int64]{zero: true, fold: func(_ *Record[K, V], old Opt[int64]) Opt[int64] { return Some(old.v + 1) }}
+}
+
+func reducing[K, V any](combine func(acc, v V) V) folder[K, V, V] {
+	return folder[K, V, V]{values: true, fold: func(r *Record[K, V], old Opt[V]) Opt[V] {
+		if old.ok {
+			return Some(combine(old.v, r.Value))
 		}
-		return Some(fn(r, old)), true
-	}
+		return Some(r.Value)
+	}}
+}
+
+func adding[K, V, A any](add func(acc A, k K, v V) A) folder[K, V, A] {
+	return folder[K, V, A]{zero: true, values: true, fold: func(r *Record[K, V], old Opt[A]) Opt[A] {
+		return Some(add(old.v, r.Key, r.Value))
+	}}
+}
+
+func folding[K, V, A any](fn func(k K, v Opt[V], old Opt[A]) Opt[A]) folder[K, V, A] {
+	return folder[K, V, A]{fold: func(r *Record[K, V], old Opt[A]) Opt[A] {
+		return fn(r.Key, Opt[V]{r.Value, !r.NullValue}, old)
+	}}
 }
 
 // gather adds the operator that owns st.
-func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowStore[K, A], opts []TableOption, fold folder[K, V, A]) Table[window.Windowed[K], A] {
+func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowStore[K, A], opts []TableOption, f folder[K, V, A]) Table[window.Windowed[K], A] {
 	b := s.s.b
 	o := b.tableOptions(opts)
 	if o.backed {
@@ -90,11 +96,14 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
 	id := connect(b, n, s.s.id, func(w wiring, out *task.Port[update[window.Windowed[K], A]]) (func(Record[K, V]) error, error) {
 		g := &gatherer[K, V, A]{
-			w: w, view: st.Open(scope{w.t, n}), out: out, fold: fold, grace: s.windows.GracePeriod(),
+			w: w, view: st.Open(scope{w.t, n}), out: out, folder: f, grace: s.windows.GracePeriod(),
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
 		}
 		if o.coalesce {
 			w.t.OnFlush(g.flush)
+		}
+		if w, ok := s.windows.(window.Sliding); ok {
+			return (&slider[K, V, A]{gatherer: g, size: w.Size()}).process, nil
 		}
 		return g.timed(s.windows.(window.Time)), nil
 	})
@@ -109,8 +118,13 @@ const nowSuffix = "@now"
 
 // windowRetention is how long, in ms, windows are kept if nobody says more.
 func windowRetention(w window.Windows) int64 {
-	if t, ok := w.(window.Time); ok && t.Endless() {
-		return t.Size()
+	switch w := w.(type) {
+	case window.Sliding: // a record looks back for windows that end before its own begins
+		return 2*w.Size() + w.GracePeriod()
+	case window.Time:
+		if w.Endless() {
+			return w.Size()
+		}
 	}
 	return w.Size() + w.GracePeriod()
 }
@@ -120,7 +134,7 @@ type gatherer[K, V, A any] struct {
 	w        wiring
 	view     *store.WindowView[K, A]
 	out      *task.Port[update[window.Windowed[K], A]]
-	fold     folder[K, V, A]
+	folder   folder[K, V, A]
 	grace    int64
 	now      *task.NodeTime // the greatest timestamp that came here
 	coalesce bool
@@ -136,13 +150,21 @@ func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error 
 		}
 		at := r.Time.UnixMilli()
 		closed := g.now.Advance(at) - g.grace
+		if r.NullValue && g.folder.values {
+			g.w.t.Drop(task.DropNullValue)
+			return nil
+		}
 		for start, ok := windows.First(at); ok; start, ok = windows.Next(start, at) {
 			span := windows.At(start)
 			if span.End <= closed {
 				g.w.t.Drop(task.DropLate)
 				continue
 			}
-			if err := g.take(&r, span, at); err != nil {
+			old, oldAt, ok, err := g.view.Load(r.Key, start)
+			if err == nil {
+				err = g.put(&r, span, Opt[A]{old, ok}, max(at, oldAt))
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -150,24 +172,20 @@ func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error 
 	}
 }
 
-// take folds r into one window.
-func (g *gatherer[K, V, A]) take(r *Record[K, V], span window.Span, at int64) error {
-	old, oldAt, ok, err := g.view.Load(r.Key, span.Start)
-	if err != nil {
-		return err
-	}
-	if ok {
-		at = max(at, oldAt)
-	}
+// put folds r into a window that held old. What comes of it has the timestamp at.
+func (g *gatherer[K, V, A]) put(r *Record[K, V], span window.Span, old Opt[A], at int64) error {
 	g.w.t.Enter(g.w.id)
-	agg, counts := g.fold(&g.w, r, Opt[A]{old, ok})
-	if !counts {
-		return nil
-	}
+	agg := g.folder.fold(r, old)
+	old.ok = old.ok || g.folder.zero
+	return g.set(r, span, old, agg, at)
+}
+
+// set replaces what a window of r's key holds.
+func (g *gatherer[K, V, A]) set(r *Record[K, V], span window.Span, old, agg Opt[A], at int64) (err error) {
 	u := &g.u
 	*u = update[window.Windowed[K], A]{headers: r.Headers}
 	u.Key = window.Windowed[K]{Key: r.Key, Span: span}
-	u.Old, u.NullOld, u.New, u.NullNew, u.Time = old, !ok, agg.v, !agg.ok, at
+	u.Old, u.NullOld, u.New, u.NullNew, u.Time = old.v, !old.ok, agg.v, !agg.ok, at
 	if u.NullNew {
 		err = g.view.Remove(r.Key, span.Start, at)
 	} else {
