@@ -2,8 +2,6 @@ package conformance
 
 // pending are the scenarios of testdata that nobody has written yet.
 var pending = map[string]bool{
-	"fk-join-inner":                      true,
-	"fk-join-left":                       true,
 	"hopping-emit-on-close":              true,
 	"session-aggregate-grace0":           true,
 	"session-aggregate-grace1000":        true,

@@ -13,11 +13,11 @@ func source(name string, group int) task.Source {
 }
 
 func repartition(name string, group int, partitions int32) task.Source {
-	return task.Source{Topic: task.Topic{Name: name, Internal: true}, Group: group, Partitions: partitions}
+	return task.Source{Topic: task.Topic{Name: name + "-repartition", Internal: true}, Group: group, Partitions: partitions}
 }
 
 func feeds(name string) []task.Sink {
-	return []task.Sink{{Topic: task.Topic{Name: name, Internal: true}}}
+	return []task.Sink{{Topic: task.Topic{Name: name + "-repartition", Internal: true}}}
 }
 
 func counts(pairs ...any) map[string]int32 {

@@ -10,13 +10,14 @@ const (
 	DropDecode                  // undecodable, and the policy is to skip
 	DropProcess                 // user code failed, and the policy is to skip
 	DropDeadLetter              // failed, and written to the dead-letter topic
+	DropStale                   // the row that an answer of a foreign-key join is for has changed since
 	DropPast                    // an older version of a row changed, which the operator does not mind
 	DropPartitioner             // the topic's partitioner chose no partition
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "past", "partitioner"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner"}
 
 func (d Drop) String() string { return dropNames[d] }
 

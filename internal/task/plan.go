@@ -32,7 +32,7 @@ type Topic struct {
 // Resolve returns the topic's name in Kafka for an application.
 func (t Topic) Resolve(app string) string {
 	if t.Internal {
-		return app + "-" + t.Name + "-repartition"
+		return app + "-" + t.Name
 	}
 	return t.Name
 }

@@ -18,7 +18,7 @@ func (t Table[K, V]) GroupBy[G, W any](via Repartition[G, W], by func(K, V) (G, 
 	if !t.wantOld() {
 		t.needRows("GroupBy")
 	}
-	name := task.Topic{Name: via.name, Internal: true}
+	name := via.internal()
 	if _, taken := t.b.sources[name.Resolve("")]; taken {
 		t.b.fail("repartition topic %q is used twice: give each its own name", via.name)
 	}

@@ -21,7 +21,7 @@ func (s Stream[K, V]) KeyBy[K2 any](via Repartition[K2, V], key func(K, V) K2) S
 // Repartition writes the stream to the repartition topic via and reads it back,
 // so that equal keys meet in one partition. Records without a key are dropped.
 func (s Stream[K, V]) Repartition(via Repartition[K, V]) Stream[K, V] {
-	name := task.Topic{Name: via.name, Internal: true}
+	name := via.internal()
 	if _, taken := s.b.sources[name.Resolve("")]; taken {
 		s.b.fail("repartition topic %q is used twice: give each its own name", via.name)
 	}

@@ -34,6 +34,14 @@ func (t Table[K, V]) needRows(what string) {
 	}
 }
 
+// needSerdes reports a table whose rows cannot be read, or not be encoded, to who
+// sends them.
+func (t Table[K, V]) needSerdes(what string) {
+	if t.read == nil || t.keys == nil || t.values == nil {
+		t.b.fail("%s sends the rows of %s, which nothing keeps or no serde is known for: Materialize it", what, t.b.nodes[t.id].name)
+	}
+}
+
 // An update is one change of a table's row.
 type update[K, V any] struct {
 	store.Change[K, V]

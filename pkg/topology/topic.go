@@ -127,6 +127,10 @@ func (r Repartition[K, V]) PartitionedBy(p Partitioner[K, V]) Repartition[K, V] 
 	return r
 }
 
+func (r Repartition[K, V]) internal() task.Topic {
+	return task.Topic{Name: r.name + "-repartition", Internal: true}
+}
+
 var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,200}$`)
 
 // Policy says what becomes of a record that fails.
