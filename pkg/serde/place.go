@@ -1,0 +1,96 @@
+package serde
+
+import (
+	"context"
+	"errors"
+)
+
+// What follows is for serdes that need more than bytes: where they are used, the
+// record's headers, a moment at start. Each is an interface of one method that leat
+// looks for once, when a topology is wired. A serde without it pays nothing.
+
+// A Place is where a serde is used.
+type Place struct {
+	Topic    string // in Kafka; of a store, that of its changelog
+	Part     Part
+	Internal bool // the topic is the application's own: a repartition topic or a changelog
+}
+
+// Part is a record's key or its value.
+type Part int8
+
+const (
+	Key Part = iota
+	Value
+)
+
+func (p Part) String() string {
+	if p == Key {
+		return "key"
+	}
+	return "value"
+}
+
+// A Placer is a serde that differs by where it is used. At returns the one for p; the
+// receiver stays as it is.
+type Placer[T any] interface {
+	At(p Place) Serde[T]
+}
+
+// At returns s for where it is used: s itself, unless it is a Placer.
+func At[T any](s Serde[T], p Place) Serde[T] {
+	if placer, ok := s.(Placer[T]); ok {
+		return placer.At(p)
+	}
+	return s
+}
+
+// Headers are those of the record in hand. What a method is given or returns belongs
+// to the record and must not be changed.
+type Headers interface {
+	// Get returns the last value under key.
+	Get(key string) (value []byte, ok bool)
+	// Set makes value the only one under key.
+	Set(key string, value []byte)
+	// Delete removes every value under key.
+	Delete(key string)
+}
+
+// A HeaderDecoder is a serde that looks into the headers. Of a topic's record with
+// headers, it is called instead of Decode and likewise. What it deletes from the
+// headers, the topology does not see.
+type HeaderDecoder[T any] interface {
+	DecodeRecord(src []byte, h Headers) (T, error)
+}
+
+// A HeaderAppender is a serde that writes headers. For a topic's record it is called
+// instead of Append and likewise. A store has no headers: what Append writes must do
+// without.
+type HeaderAppender[T any] interface {
+	AppendRecord(dst []byte, v T, h Headers) ([]byte, error)
+}
+
+// Use says what a serde is for in one place.
+type Use int8
+
+const (
+	Reads Use = 1 << iota
+	Writes
+)
+
+// A Starter is a serde that checks, before the first record, that it can do its work
+// where it is used. Start may ask other services; it returns what must be put right.
+type Starter interface {
+	Start(ctx context.Context, use Use) error
+}
+
+// A Checker is a serde that can tell from the bytes of a store's entry, without the
+// cost of decoding them, that it will never be able to read them. Some entries are
+// shown to it when a task is opened, and what it returns keeps the task from running.
+type Checker interface {
+	Check(src []byte) error
+}
+
+// ErrUnreadable is wrapped by the error of a store that holds what its serde cannot
+// read.
+var ErrUnreadable = errors.New("written in a form that this service cannot read")
