@@ -13,12 +13,19 @@ import (
 type Group struct {
 	Members []Member
 	Subs    []Sub
+
+	Standbys      int      // copies of each stateful task's state, besides the active one
+	AcceptableLag int64    // records: who lacks no more than this of a task's state is ready to run it
+	Warmups       int      // how many tasks may be on the way to a member that is not ready; 0: any number
+	SpreadBy      []string // tags: the copies of a task are put where these differ, the first ones first
 }
 
 // A Member is one process that can run tasks.
 type Member struct {
-	ID    string // unique in the group; equals are decided by its order
-	Owned []Task // what it runs now; unknown tasks are ignored
+	ID    string            // unique in the group; equals are decided by its order
+	Owned []Task            // what it runs now; unknown tasks are ignored
+	Held  map[Task]int64    // changelog positions of the state it has, those of all stores of a task added up
+	Tags  map[string]string // where it is: rack, zone
 }
 
 // A Sub is a sub-topology: one task for each of its partitions.
@@ -30,7 +37,9 @@ type Sub struct {
 
 // An Assignment is one member's share.
 type Assignment struct {
-	Active []Task // in order
+	Active  []Task // in order
+	Standby []Task // in order: their changelogs are followed
+	Warming []Task // of Standby: those that it is to run once it is ready
 }
 
 // Assign gives every task of the group to exactly one member and returns the
@@ -47,6 +56,12 @@ type Assignment struct {
 //
 // A task that two members own counts as owned by the first of them.
 //
+// State comes before balance. If the member that a stateful task is meant for is not
+// ready to run it and another is, the other runs it for now, and the one it is meant
+// for warms up: once it is ready, an Assign moves the task to it. Who is ready is
+// measured by who has most of a task's state: a task of which nobody has any can be
+// run by anyone. See replicate for where standby copies go.
+//
 // That stateless tasks are balanced on their own is what makes the second promise
 // possible. If only stateful tasks and the total were, four members could have
 // (2,0) (2,0) (1,2) (1,2) stateful and stateless tasks. A fifth makes that one
@@ -60,6 +75,8 @@ func Assign(g Group) map[string]Assignment {
 	p.setQuotas()
 	p.shed()
 	p.deal()
+	p.postpone(g.Warmups)
+	p.replicate(g.Standbys)
 	return p.assignments()
 }
 
@@ -77,14 +94,19 @@ type plan struct {
 	subs  []Sub   // by id
 	seats []*seat // by member id
 	free  map[int][]Task
+	group Group
+	most  map[Task]int64 // the most that anyone has of a task's state
+	owner map[Task]*seat // who runs it now
 }
 
 // A seat is a member's place in the plan.
 type seat struct {
-	member string
-	tasks  map[int][]Task // by sub-topology, in order
-	count  [kinds]int     // how many tasks it has
-	quota  [kinds]int     // how many it shall have
+	Member
+	tasks   map[int][]Task // by sub-topology, in order
+	count   [kinds]int     // how many tasks it has
+	quota   [kinds]int     // how many it shall have
+	standby []Task
+	warming []Task
 }
 
 func kindOf(s Sub) kind {
@@ -96,25 +118,27 @@ func kindOf(s Sub) kind {
 
 // newPlan seats the members on what they own; the rest is free.
 func newPlan(g Group) *plan {
-	p := &plan{subs: slices.Clone(g.Subs), free: map[int][]Task{}}
+	p := &plan{subs: slices.Clone(g.Subs), free: map[int][]Task{}, group: g, most: map[Task]int64{}, owner: map[Task]*seat{}}
 	slices.SortFunc(p.subs, func(a, b Sub) int { return cmp.Compare(a.ID, b.ID) })
 
 	members := slices.Clone(g.Members)
 	slices.SortFunc(members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
-	owner := map[Task]*seat{}
 	for _, m := range members {
-		s := &seat{member: m.ID, tasks: map[int][]Task{}}
+		s := &seat{Member: m, tasks: map[int][]Task{}}
 		p.seats = append(p.seats, s)
 		for _, t := range m.Owned {
-			if owner[t] == nil {
-				owner[t] = s
+			if p.owner[t] == nil {
+				p.owner[t] = s
 			}
+		}
+		for t, n := range m.Held {
+			p.most[t] = max(p.most[t], n)
 		}
 	}
 	for _, sub := range p.subs {
 		for i := range sub.Partitions {
 			t := Task{Sub: sub.ID, Partition: i}
-			if s := owner[t]; s != nil {
+			if s := p.owner[t]; s != nil {
 				s.take(t, kindOf(sub))
 			} else {
 				p.free[sub.ID] = append(p.free[sub.ID], t)
@@ -178,25 +202,37 @@ func (p *plan) ofKind(k kind) []Sub {
 	return slices.DeleteFunc(slices.Clone(p.subs), func(s Sub) bool { return kindOf(s) != k })
 }
 
-// deal gives the free tasks to the seats below their quotas.
+// deal gives the free tasks to the seats below their quotas: first those whose state
+// somebody has who could take them.
 func (p *plan) deal() {
 	for _, sub := range p.subs {
-		k := kindOf(sub)
 		free := p.free[sub.ID]
 		slices.SortFunc(free, Task.Compare)
-		for _, t := range free {
-			slices.MinFunc(p.hungry(k), func(a, b *seat) int {
-				return cmp.Or(
-					cmp.Compare(len(a.tasks[t.Sub]), len(b.tasks[t.Sub])),
-					cmp.Compare(b.quota[k]-b.count[k], a.quota[k]-a.count[k]),
-					cmp.Compare(a.member, b.member))
-			}).take(t, k)
+		p.free[sub.ID] = slices.DeleteFunc(free, func(t Task) bool {
+			return p.most[t] > 0 && p.give(t, kindOf(sub), func(s *seat) bool { return p.ready(s, t) })
+		})
+	}
+	for _, sub := range p.subs {
+		for _, t := range p.free[sub.ID] {
+			p.give(t, kindOf(sub), func(*seat) bool { return true })
 		}
 	}
 }
 
-func (p *plan) hungry(k kind) []*seat {
-	return slices.DeleteFunc(slices.Clone(p.seats), func(s *seat) bool { return s.count[k] >= s.quota[k] })
+// give deals one task to a seat that may have it, if one of those is below its quota.
+func (p *plan) give(t Task, k kind, may func(*seat) bool) bool {
+	seats := slices.DeleteFunc(slices.Clone(p.seats), func(s *seat) bool { return s.count[k] >= s.quota[k] || !may(s) })
+	if len(seats) == 0 {
+		return false
+	}
+	slices.MinFunc(seats, func(a, b *seat) int {
+		return cmp.Or(
+			cmp.Compare(len(a.tasks[t.Sub]), len(b.tasks[t.Sub])),
+			cmp.Compare(b.quota[k]-b.count[k], a.quota[k]-a.count[k]),
+			cmp.Compare(b.Held[t], a.Held[t]),
+			cmp.Compare(a.ID, b.ID))
+	}).take(t, k)
+	return true
 }
 
 func (p *plan) assignments() map[string]Assignment {
@@ -204,7 +240,9 @@ func (p *plan) assignments() map[string]Assignment {
 	for _, s := range p.seats {
 		tasks := slices.Concat(slices.Collect(maps.Values(s.tasks))...)
 		slices.SortFunc(tasks, Task.Compare)
-		out[s.member] = Assignment{Active: tasks}
+		slices.SortFunc(s.standby, Task.Compare)
+		slices.SortFunc(s.warming, Task.Compare)
+		out[s.ID] = Assignment{Active: tasks, Standby: s.standby, Warming: s.warming}
 	}
 	return out
 }

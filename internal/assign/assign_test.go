@@ -147,7 +147,8 @@ func check(t *testing.T, r *rand.Rand, g Group) map[string]Assignment {
 }
 
 func shuffled(r *rand.Rand, g Group) Group {
-	out := Group{Subs: slices.Clone(g.Subs), Members: slices.Clone(g.Members)}
+	out := g
+	out.Subs, out.Members = slices.Clone(g.Subs), slices.Clone(g.Members)
 	r.Shuffle(len(out.Subs), func(i, j int) { out.Subs[i], out.Subs[j] = out.Subs[j], out.Subs[i] })
 	r.Shuffle(len(out.Members), func(i, j int) { out.Members[i], out.Members[j] = out.Members[j], out.Members[i] })
 	for i := range out.Members {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatstream/leat/internal/assign"
 )
 
 // A balancer is the group's assignor: a kgo.GroupBalancer that assigns tasks and
@@ -20,6 +22,8 @@ import (
 type balancer struct {
 	topology *topology
 	self     memberData
+	held     func() map[assign.Task]int64 // nil: nothing
+	replicas Replicas
 	own      *ownership
 	roster   roster      // of the last assignment
 	synced   bool        // there was one
@@ -48,7 +52,11 @@ func (b *balancer) JoinGroupMetadata(interests []string, _ map[string][]int32, g
 	meta.Version = 3
 	meta.Topics = interests
 	meta.Generation = generation
-	meta.UserData = b.self.encode()
+	self := b.self
+	if b.held != nil {
+		self.held = b.held()
+	}
+	meta.UserData = self.encode()
 	for _, tp := range b.own.joining(generation).partitions() {
 		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
 		owned.Topic, owned.Partitions = tp.topic, tp.partitions
@@ -73,7 +81,7 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kg
 			return nil
 		}
 	}
-	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint}
+	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint, replicas: b.replicas}
 	for i, m := range cb.Members() {
 		_, meta := cb.MemberAt(i)
 		data, err := decodeMember(meta.UserData)
@@ -104,12 +112,13 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	if err != nil {
 		return nil, fmt.Errorf("%w, %w", err, errUserData)
 	}
-	t := target{departed: data.roster.fences(), owed: data.owed}
+	t := target{departed: data.roster.fences(), owed: data.owed, standby: data.standby, warming: data.warming}
 	if !b.synced && (data.fingerprint != b.self.fingerprint || !slices.Contains(data.roster.living, b.self.self)) {
 		t.owed = true
 	}
 	b.roster, b.synced = data.roster, true
 	if data.fingerprint != b.self.fingerprint {
+		t.standby, t.warming = nil, nil
 		b.report(fmt.Errorf("%w, %q and not %q: this process gets no tasks until the others have stopped", ErrTopology, data.fingerprint, b.self.fingerprint))
 	} else if t.tasks, err = b.topology.tasks(got.Topics); err != nil {
 		return nil, err

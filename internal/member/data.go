@@ -4,7 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+
+	"github.com/leatstream/leat/internal/assign"
 )
 
 // What members and leader tell one another beyond Kafka's own consumer protocol
@@ -12,33 +16,51 @@ import (
 // Numbers are unsigned varints, strings and lists have their length first. A later
 // version only appends: a reader takes the fields that it knows from a newer
 // version and passes over the rest.
-const dataVersion = 1
+const dataVersion = 2
 
 // memberData is what a member tells the leader when it joins: version,
-// fingerprint, instance, workers.
+// fingerprint, instance, workers; since version 2 tags, and the state held as
+// sub-topology, partition and position.
 type memberData struct {
 	fingerprint string // of its topology
 	self        Fence
+	tags        map[string]string
+	held        map[assign.Task]int64
 }
 
 // assignmentData is what the leader tells a member with its assignment: version,
-// fingerprint, owed (0 or 1), living, departed with ages.
+// fingerprint, owed (0 or 1), living, departed with ages; since version 2 the tasks
+// to follow, and those of them that warm up.
 type assignmentData struct {
 	fingerprint string // of the topology that the assignment is about
 	owed        bool   // the member holds tasks that another waits for: it is to give them up and join again
 	roster      roster // equal for all members
+	standby     []assign.Task
+	warming     []assign.Task
 }
 
 func (d memberData) encode() []byte {
 	b := []byte{dataVersion}
 	b = appendString(b, d.fingerprint)
-	return appendFence(b, d.self)
+	b = appendFence(b, d.self)
+	b = binary.AppendUvarint(b, uint64(len(d.tags)))
+	for _, key := range slices.Sorted(maps.Keys(d.tags)) {
+		b = appendString(appendString(b, key), d.tags[key])
+	}
+	b = binary.AppendUvarint(b, uint64(len(d.held)))
+	for _, t := range slices.SortedFunc(maps.Keys(d.held), assign.Task.Compare) {
+		b = binary.AppendUvarint(appendTask(b, t), uint64(d.held[t]))
+	}
+	return b
 }
 
 func decodeMember(b []byte) (memberData, error) {
 	r := reader{buf: b}
-	r.version()
+	v := r.version()
 	d := memberData{fingerprint: r.string(), self: r.fence()}
+	if v >= 2 {
+		d.tags, d.held = r.tags(), r.held()
+	}
 	return d, r.end("member's user data")
 }
 
@@ -54,24 +76,21 @@ func (d assignmentData) encode() []byte {
 	for _, f := range d.roster.departed {
 		b = binary.AppendUvarint(appendFence(b, f.Fence), uint64(f.age))
 	}
-	return b
+	return appendTasks(appendTasks(b, d.standby), d.warming)
 }
 
 func decodeAssignment(b []byte) (assignmentData, error) {
 	r := reader{buf: b}
-	r.version()
+	v := r.version()
 	d := assignmentData{fingerprint: r.string(), owed: r.number() != 0}
-	for range r.number() {
-		if r.err != nil {
-			break
-		}
+	for range r.count() {
 		d.roster.living = append(d.roster.living, r.fence())
 	}
-	for range r.number() {
-		if r.err != nil {
-			break
-		}
+	for range r.count() {
 		d.roster.departed = append(d.roster.departed, departed{Fence: r.fence(), age: r.number()})
+	}
+	if v >= 2 {
+		d.standby, d.warming = r.tasks(), r.tasks()
 	}
 	return d, r.end("assignment's user data")
 }
@@ -82,6 +101,18 @@ func appendString(b []byte, s string) []byte {
 
 func appendFence(b []byte, f Fence) []byte {
 	return binary.AppendUvarint(appendString(b, f.Instance), uint64(f.Workers))
+}
+
+func appendTask(b []byte, t assign.Task) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(t.Sub)), uint64(t.Partition))
+}
+
+func appendTasks(b []byte, tasks []assign.Task) []byte {
+	b = binary.AppendUvarint(b, uint64(len(tasks)))
+	for _, t := range tasks {
+		b = appendTask(b, t)
+	}
+	return b
 }
 
 func bit(set bool) byte {
@@ -100,14 +131,16 @@ type reader struct {
 
 var errShort = errors.New("it ends too early")
 
-func (r *reader) version() {
-	switch v := r.bytes(1); {
-	case r.err != nil:
-	case v[0] == 0:
-		r.err = errors.New("it has version 0")
-	default:
-		r.newer = v[0] > dataVersion
+func (r *reader) version() byte {
+	v := r.bytes(1)
+	if r.err != nil {
+		return 0
 	}
+	if v[0] == 0 {
+		r.err = errors.New("it has version 0")
+	}
+	r.newer = v[0] > dataVersion
+	return v[0]
 }
 
 func (r *reader) bytes(n int) []byte {
@@ -122,7 +155,11 @@ func (r *reader) bytes(n int) []byte {
 	return out
 }
 
-func (r *reader) number() int {
+func (r *reader) number() int { return int(r.upTo(math.MaxInt32)) }
+
+func (r *reader) position() int64 { return int64(r.upTo(math.MaxInt64)) }
+
+func (r *reader) upTo(limit uint64) uint64 {
 	if r.err != nil {
 		return 0
 	}
@@ -131,12 +168,62 @@ func (r *reader) number() int {
 		r.err = errShort
 		return 0
 	}
-	if n < 0 || v > math.MaxInt32 {
+	if n < 0 || v > limit {
 		r.err = errors.New("a number in it is too large")
 		return 0
 	}
 	r.buf = r.buf[n:]
-	return int(v)
+	return v
+}
+
+// count is the length of a list. An element takes a byte at least, so that one that
+// cannot be there is found before anything is made for it.
+func (r *reader) count() int {
+	n := r.number()
+	if n > len(r.buf) {
+		r.err = errShort
+	}
+	if r.err != nil {
+		return 0
+	}
+	return n
+}
+
+func (r *reader) task() assign.Task {
+	return assign.Task{Sub: r.number(), Partition: int32(r.number())}
+}
+
+func (r *reader) tasks() (out []assign.Task) {
+	for range r.count() {
+		out = append(out, r.task())
+	}
+	return out
+}
+
+func (r *reader) tags() map[string]string {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	out := make(map[string]string, n)
+	for range n {
+		key := r.string()
+		out[key] = r.string()
+	}
+	return out
+}
+
+func (r *reader) held() map[assign.Task]int64 {
+	n := r.count()
+	if n == 0 {
+		return nil
+	}
+	out := make(map[assign.Task]int64, n)
+	for range n {
+		t := r.task()
+		out[t] = r.position()
+	}
+	return out
 }
 
 func (r *reader) string() string { return string(r.bytes(r.number())) }

@@ -5,38 +5,62 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/leatstream/leat/internal/assign"
 )
 
 // The formats as they are on the wire. A change here is a change of the protocol.
 func TestDataGolden(t *testing.T) {
 	t.Parallel()
-	member := memberData{"fp", Fence{"host-1", 300}}
+	member := memberData{
+		fingerprint: "fp", self: Fence{"host-1", 300},
+		tags: map[string]string{"zone": "b", "rack": "7"}, held: map[assign.Task]int64{{Sub: 1, Partition: 2}: 1 << 40, {Sub: 0, Partition: 3}: 0},
+	}
 	expect(t, "member's", hex.EncodeToString(member.encode()),
-		"01"+"026670"+"06686f73742d31"+"ac02")
+		"02"+"026670"+"06686f73742d31"+"ac02"+
+			"02"+"047261636b"+"0137"+"047a6f6e65"+"0162"+
+			"02"+"0003"+"00"+"0102"+"808080808020")
 	got, err := decodeMember(member.encode())
-	if err != nil || got != member {
+	if err != nil || !reflect.DeepEqual(got, member) {
 		t.Errorf("came back as %+v, %v", got, err)
 	}
 
 	a := assignmentData{
 		fingerprint: "fp", owed: true,
-		roster: roster{living: []Fence{{"a", 1}, {"b", 2}}, departed: []departed{{Fence{"c", 3}, 2}}},
+		roster:  roster{living: []Fence{{"a", 1}, {"b", 2}}, departed: []departed{{Fence{"c", 3}, 2}}},
+		standby: []assign.Task{{Sub: 1, Partition: 200}, {Sub: 2, Partition: 0}}, warming: []assign.Task{{Sub: 2, Partition: 0}},
 	}
 	expect(t, "assignment's", hex.EncodeToString(a.encode()),
-		"01"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302")
+		"02"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302"+"02"+"01c801"+"0200"+"01"+"0200")
 	back, err := decodeAssignment(a.encode())
 	if err != nil || !reflect.DeepEqual(back, a) {
 		t.Errorf("came back as %+v, %v", back, err)
 	}
 }
 
+// What a member of the first version sends is read as that of one which has no state
+// and no tags.
+func TestOlderDataIsRead(t *testing.T) {
+	t.Parallel()
+	b, _ := hex.DecodeString("01" + "026670" + "06686f73742d31" + "ac02")
+	got, err := decodeMember(b)
+	if want := (memberData{fingerprint: "fp", self: Fence{"host-1", 300}}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	b, _ = hex.DecodeString("01" + "026670" + "01" + "01" + "016101" + "00")
+	back, err := decodeAssignment(b)
+	if want := (assignmentData{fingerprint: "fp", owed: true, roster: roster{living: []Fence{{"a", 1}}}}); err != nil || !reflect.DeepEqual(back, want) {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
+
 func TestNewerDataIsRead(t *testing.T) {
 	t.Parallel()
-	want := memberData{"fp", Fence{"host-1", 300}}
+	want := memberData{fingerprint: "fp", self: Fence{"host-1", 300}}
 	b := append(want.encode(), "fields of a later version"...)
 	b[0]++
 	got, err := decodeMember(b)
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -59,10 +83,10 @@ func TestGarbageIsRefused(t *testing.T) {
 }
 
 func FuzzMemberData(f *testing.F) {
-	f.Add(memberData{"fp", Fence{"host-1", 300}}.encode())
+	f.Add(memberData{fingerprint: "fp", self: Fence{"host-1", 300}}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, err := decodeMember(b); err == nil {
-			if back, err := decodeMember(d.encode()); err != nil || back != d {
+			if back, err := decodeMember(d.encode()); err != nil || !reflect.DeepEqual(back, d) {
 				t.Errorf("%+v came back as %+v, %v", d, back, err)
 			}
 		}
@@ -70,7 +94,7 @@ func FuzzMemberData(f *testing.F) {
 }
 
 func FuzzAssignmentData(f *testing.F) {
-	f.Add(assignmentData{"fp", true, roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}}.encode())
+	f.Add(assignmentData{fingerprint: "fp", owed: true, roster: roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}, standby: []assign.Task{{}}}.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, err := decodeAssignment(b); err == nil {
 			if back, err := decodeAssignment(d.encode()); err != nil || !reflect.DeepEqual(back, d) {

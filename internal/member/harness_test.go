@@ -207,6 +207,12 @@ func (p *process) Assigned(_ context.Context, tasks []assign.Task, departed []Fe
 	}
 }
 
+func (p *process) Follow(tasks, warming []assign.Task) {
+	if len(tasks) > 0 {
+		p.note("follow %v, %v warming", tasks, warming)
+	}
+}
+
 func suffix(departed []Fence) string {
 	if len(departed) == 0 {
 		return ""

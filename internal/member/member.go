@@ -39,6 +39,12 @@ type Handler interface {
 	// not return before everything that was done for them is aborted.
 	Lost(ctx context.Context, tasks []assign.Task)
 
+	// Follow says which tasks' changelogs are to be followed from now on, and no
+	// others: copies of state that stand by. warming are those of them that this
+	// member is to run: once it has caught up with one, it is to call Rebalance. It is
+	// called in every session and must not block.
+	Follow(tasks, warming []assign.Task)
+
 	// Failed says that the member cannot be in its group, or has no tasks there
 	// (ErrTopology), for a reason that does not pass by itself. The member keeps
 	// trying, and calls again, until it is closed. Failed may be called while any of
@@ -55,11 +61,24 @@ type Config struct {
 	Fingerprint string // of the topology; only members with equal ones share tasks
 	Subs        []Sub
 
+	Replicas Replicas
+	Tags     map[string]string            // where the process is: rack, zone
+	Held     func() map[assign.Task]int64 // what it has of tasks' state, as positions in their changelogs added up; it must not block
+
 	SessionTimeout    time.Duration
 	RebalanceTimeout  time.Duration
 	HeartbeatInterval time.Duration
 
 	Options []kgo.Opt // brokers, security, logger; nothing that concerns groups
+}
+
+// Replicas says how the leader places copies of state. All members should have it
+// equal; that of the leader counts.
+type Replicas struct {
+	Standbys      int      // copies of each stateful task, besides the active one
+	AcceptableLag int64    // changelog records that a member may lack to run a task at once
+	Warmups       int      // the most tasks that warm up at a time; 0: no limit
+	SpreadBy      []string // tags in which the copies of a task are to differ, the most important first
 }
 
 func (c Config) validate() error {
@@ -119,7 +138,8 @@ func (m *Member) options() []kgo.Opt {
 	cfg := m.cfg
 	b := &balancer{
 		topology: m.topology, own: m.own, report: m.handler.Failed,
-		self: memberData{cfg.Fingerprint, Fence{cfg.Instance, cfg.Workers}},
+		self: memberData{fingerprint: cfg.Fingerprint, self: Fence{cfg.Instance, cfg.Workers}, tags: cfg.Tags},
+		held: cfg.Held, replicas: cfg.Replicas,
 	}
 	opts := append(cfg.Options[:len(cfg.Options):len(cfg.Options)],
 		kgo.ConsumerGroup(cfg.Group),
@@ -189,6 +209,14 @@ func (m *Member) Leave(ctx context.Context) error {
 	return nil
 }
 
+// Rebalance asks the group for a new assignment, because something has changed that it
+// does not see.
+func (m *Member) Rebalance() {
+	if m.cl != nil {
+		m.cl.ForceRebalance()
+	}
+}
+
 // leaveStatic does what kgo does not do for a static member. Its request names the
 // member id along with the instance id, so that it cannot remove a successor that
 // has joined as the same instance.
@@ -240,6 +268,7 @@ func (m *Member) onSession(ctx context.Context, cl *kgo.Client, _ map[string][]i
 	if len(added) > 0 {
 		m.handler.Assigned(ctx, added, t.departed)
 	}
+	m.handler.Follow(t.standby, t.warming)
 	if t.owed {
 		cl.ForceRebalance()
 	}

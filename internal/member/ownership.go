@@ -101,6 +101,8 @@ type target struct {
 	tasks    tasks
 	departed []Fence
 	owed     bool
+	standby  []assign.Task // to be followed
+	warming  []assign.Task // of standby: to be run once caught up with
 }
 
 func newOwnership() *ownership {

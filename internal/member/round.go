@@ -26,6 +26,7 @@ type round struct {
 	topology    *topology
 	counts      map[string]int32 // partitions by topic
 	fingerprint string           // the leader's
+	replicas    Replicas
 	members     []participant
 }
 
@@ -64,7 +65,8 @@ func (r *round) plan(last roster) assignments {
 	next := last.next(living)
 	var out assignments
 	for i, m := range r.members {
-		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next}
+		share := shares[m.key()]
+		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next, standby: share.Standby, warming: share.Warming}
 		out = append(out, assignment{m.id, given[i], data})
 	}
 	return out
@@ -110,10 +112,13 @@ func (r *round) group(holders map[assign.Task][]int) assign.Group {
 			owned[i] = append(owned[i], task)
 		}
 	}
-	g := assign.Group{Subs: r.topology.sizes(r.counts)}
+	g := assign.Group{
+		Subs:     r.topology.sizes(r.counts),
+		Standbys: r.replicas.Standbys, AcceptableLag: r.replicas.AcceptableLag, Warmups: r.replicas.Warmups, SpreadBy: r.replicas.SpreadBy,
+	}
 	for i, m := range r.members {
 		if m.data.fingerprint == r.fingerprint {
-			g.Members = append(g.Members, assign.Member{ID: m.key(), Owned: owned[i]})
+			g.Members = append(g.Members, assign.Member{ID: m.key(), Owned: owned[i], Held: m.data.held, Tags: m.data.tags})
 		}
 	}
 	return g
