@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// ready reports whether a seat has a task's state, but for an acceptable lag.
+// ready reports whether a seat has a task's state, but for an acceptable lag. Who runs
+// a task has its state, whatever it says: what it holds in memory is not counted.
 func (p *plan) ready(s *seat, t Task) bool {
-	return p.most[t]-s.Held[t] <= p.group.AcceptableLag
+	return p.owner[t] == s || p.most[t]-s.Held[t] <= p.group.AcceptableLag
 }
 
 // postpone leaves stateful tasks with a seat that is ready while the one that they are

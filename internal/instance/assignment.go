@@ -72,11 +72,7 @@ func (in *Instance) newSlot(t assign.Task) *slot {
 		return nil // taken away again already
 	}
 	s := &slot{task: t, claim: claim, worker: in.leastBusy(), opened: make(chan struct{})}
-	for i := range in.layout.Subs {
-		if in.layout.Subs[i].ID == t.Sub {
-			s.sub = &in.layout.Subs[i]
-		}
-	}
+	s.sub = in.subOf(t)
 	if len(in.member.Inputs(t)) != len(in.inputs(s)) {
 		in.fail(fmt.Errorf("task %s is new: one of %v has gained partitions since this process started; start it again to take them up", t, s.sub.Topics))
 		return nil
@@ -84,6 +80,16 @@ func (in *Instance) newSlot(t assign.Task) *slot {
 	s.ctx, s.cancel = context.WithCancel(in.ctx)
 	in.mu.slots[t] = s
 	return s
+}
+
+// subOf is the sub-topology of a task.
+func (in *Instance) subOf(t assign.Task) *layout.Sub {
+	for i := range in.layout.Subs {
+		if in.layout.Subs[i].ID == t.Sub {
+			return &in.layout.Subs[i]
+		}
+	}
+	return nil
 }
 
 // leastBusy is the worker with the fewest stateful tasks, then the fewest tasks.
@@ -210,6 +216,9 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	}
 	var reader *changelog.Reader
 	if s.sub.Stateful() {
+		if err := in.follower.drop(s.ctx, s.task); err != nil {
+			return nil // taken away again
+		}
 		select {
 		case reader = <-in.readers:
 			defer func() { in.readers <- reader }()

@@ -44,6 +44,8 @@ type Config struct {
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
 	StayOnStop       bool
+	Tags             map[string]string
+	Replicas         member.Replicas
 
 	ReplicationFactor int16
 	CreateTopics      bool
@@ -78,6 +80,7 @@ type Instance struct {
 	fetcher      *fetch.Fetcher
 	stopFetching context.CancelFunc
 	member       *member.Member
+	follower     *follower
 	workers      []*worker.Worker
 	cache        atomic.Int64           // bytes that one store may keep
 	readers      chan *changelog.Reader // one for each task that restores at a time
@@ -236,12 +239,16 @@ func (in *Instance) openReaders() error {
 			return fmt.Errorf("client: %w", err)
 		}
 		in.clients = append(in.clients, cl)
-		in.readers <- changelog.NewReader(cl, changelog.Config{
-			RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
-			Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
-		})
+		in.readers <- changelog.NewReader(cl, in.readerConfig())
 	}
 	return nil
+}
+
+func (in *Instance) readerConfig() changelog.Config {
+	return changelog.Config{
+		RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
+		Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
+	}
 }
 
 // launch starts the workers and the fetcher, and joins the group.
@@ -262,6 +269,10 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	}
 	in.mu.Unlock()
 	in.run("purge", in.purge)
+	if in.follower, err = in.newFollower(); err != nil {
+		return err
+	}
+	in.run("standby", in.follower.run)
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,
@@ -270,6 +281,9 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Workers:          in.identity.Workers,
 		Fingerprint:      in.cfg.Plan.Fingerprint,
 		Subs:             in.memberSubs(),
+		Replicas:         in.cfg.Replicas,
+		Tags:             in.cfg.Tags,
+		Held:             in.held,
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout,
 	})

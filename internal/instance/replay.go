@@ -23,12 +23,15 @@ type replay struct {
 	begin, end int64 // of the changelog
 	own        bool  // else it is a topic that the task reads, too
 	hasOffsets bool  // the task's inputs have committed offsets
+	follows    bool  // it is a copy that stands by: nobody processes on it
 
 	restorer *state.Restorer
 	from     int64
 	pos      engine.Position
 	records  int
 	began    time.Time
+	waits    int       // bytes that are applied but not written
+	written  time.Time // when last
 }
 
 // replays are those of a task by their changelogs. A source topic may be that of
@@ -205,7 +208,7 @@ func (r *replay) distrust(id [16]byte) string {
 	switch {
 	case !ok:
 		return ""
-	case !r.hasOffsets:
+	case !r.hasOffsets && !r.follows:
 		return "the group has no committed offsets"
 	case p.Topic != id:
 		return "the changelog topic was created anew"
@@ -221,7 +224,7 @@ func (r *replay) distrust(id [16]byte) string {
 
 // apply takes what is new in the changelog into the store.
 func (r *replay) apply(b changelog.Batch) error {
-	if r.own && !r.hasOffsets && len(b.Records) > 0 {
+	if r.own && !r.hasOffsets && !r.follows && len(b.Records) > 0 {
 		return r.lostOffsets()
 	}
 	for _, rec := range b.Records {
@@ -231,9 +234,26 @@ func (r *replay) apply(b changelog.Batch) error {
 		if err := r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli()); err != nil {
 			return fmt.Errorf("%s@%d: %w", r.changelog, rec.Offset, err)
 		}
+		r.waits += len(rec.Key) + len(rec.Value)
 	}
 	r.records += len(b.Records)
 	r.pos.Offset, r.pos.Time = max(b.Next, r.from), time.Now().UnixMilli()
+	if r.follows && r.waits < followBytes && time.Since(r.written) < followInterval {
+		return nil
+	}
+	return r.write()
+}
+
+// A copy that stands by gets its records as they are written, a few at a time. They
+// are gathered: each write to a durable engine costs it a sync.
+const (
+	followBytes    = 4 << 20
+	followInterval = time.Second
+)
+
+// write hands what was applied to the engine.
+func (r *replay) write() error {
+	r.waits, r.written = 0, time.Now()
 	return r.restorer.Write(r.pos)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/leatstream/leat/internal/instance"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/topology"
 )
@@ -78,7 +79,8 @@ func (c Config) instance(plan *task.Plan) instance.Config {
 	ic := instance.Config{
 		App: c.Application, Plan: plan, Brokers: c.Brokers, ClientOptions: c.ClientOptions,
 		StateDir: c.State.Dir, FlushInterval: c.State.FlushInterval, FlushBytes: c.State.FlushBytes,
-		InstanceID: c.Membership.InstanceID, Rack: c.Membership.Rack, StayOnStop: c.Membership.StayOnStop,
+		InstanceID: c.Membership.InstanceID, Rack: c.Membership.Rack, StayOnStop: c.Membership.StayOnStop, Tags: c.Membership.Tags,
+		Replicas:       member.Replicas{Standbys: c.Standby.Replicas, AcceptableLag: c.Standby.AcceptableLag, Warmups: c.Standby.MaxWarmups, SpreadBy: c.Standby.SpreadBy},
 		SessionTimeout: c.Membership.SessionTimeout, RebalanceTimeout: c.Membership.RebalanceTimeout,
 		ReplicationFactor: c.InternalTopics.ReplicationFactor, CreateTopics: !c.InternalTopics.NoCreate, TopicConfigs: c.InternalTopics.Configs,
 		Policies:    task.Policies{Decode: c.Failures.Decode, Process: c.Failures.Process, DeadLetterTopic: c.Failures.DeadLetterTopic},

@@ -28,6 +28,7 @@ type Config struct {
 
 	State          State
 	Membership     Membership
+	Standby        Standby
 	InternalTopics InternalTopics
 	Failures       Failures
 
@@ -83,6 +84,8 @@ type Membership struct {
 	InstanceID string
 	// Rack is where the process runs, for consuming from the nearest replica.
 	Rack string
+	// Tags say where the process is, for Standby.SpreadBy: rack, zone.
+	Tags map[string]string
 	// SessionTimeout is when a silent process is taken for dead: 10 s by default.
 	SessionTimeout time.Duration
 	// RebalanceTimeout is how long a rebalance waits for a member that has to
@@ -92,6 +95,25 @@ type Membership struct {
 	// session times out: for rolling restarts. By default a stop gives them up at
 	// once.
 	StayOnStop bool
+}
+
+// Standby says which copies of tasks' state are kept beside the one that is worked on,
+// and when a task may move to a process that lacks some of its state. It should be
+// equal in all processes; that of the group's leader counts.
+type Standby struct {
+	// Replicas is how many other processes follow the changelogs of each stateful
+	// task, to take it over at once: none by default.
+	Replicas int
+	// AcceptableLag is how many changelog records a process may lack to be given a
+	// stateful task at once: 10 000 by default. If it lacks more, and another does
+	// not, the other keeps the task until this one has caught up.
+	AcceptableLag int64
+	// MaxWarmups is how many tasks in the group may be on their way to a process that
+	// has yet to catch up: 4 by default.
+	MaxWarmups int
+	// SpreadBy are keys of Membership.Tags. The copies of a task are put where they
+	// differ, the first keys before the others.
+	SpreadBy []string
 }
 
 // InternalTopics says how repartition and changelog topics are made.
@@ -146,6 +168,11 @@ func (c Config) Validate() error {
 	check(c.State.Engine == nil || c.State.Dir != "", "State.Dir: an engine needs a directory")
 	check(c.CommitInterval >= 0, "CommitInterval %v: it cannot be negative", c.CommitInterval)
 	check(c.Workers >= 0, "Workers %d: it cannot be negative; 0 means one per CPU", c.Workers)
+	check(c.Standby.Replicas >= 0 && c.Standby.AcceptableLag >= 0 && c.Standby.MaxWarmups >= 0, "Standby %+v: its numbers cannot be negative", c.Standby)
+	for _, tag := range c.Standby.SpreadBy {
+		_, has := c.Membership.Tags[tag]
+		check(has, "Membership.Tags: there is no %q, by which Standby.SpreadBy spreads", tag)
+	}
 	check(c.MemoryBudget >= 0, "MemoryBudget %d: it cannot be negative", c.MemoryBudget)
 	dead := c.Failures.Decode == topology.DeadLetter || c.Failures.Process == topology.DeadLetter
 	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
@@ -166,6 +193,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.State.FlushBytes, 64<<20)
 	orDefault(&c.Membership.SessionTimeout, 10*time.Second)
 	orDefault(&c.Membership.RebalanceTimeout, 60*time.Second)
+	orDefault(&c.Standby.AcceptableLag, 10_000)
+	orDefault(&c.Standby.MaxWarmups, 4)
 	orDefault(&c.InternalTopics.ReplicationFactor, -1)
 	orDefault(&c.Logger, slog.Default())
 	return c
@@ -190,6 +219,7 @@ func (c Config) String() string {
 	fmt.Fprintf(&b, "application=%s brokers=%s guarantee=%s workers=%d commit_interval=%v max_task_idle=%v", c.Application, strings.Join(c.Brokers, ","), c.Guarantee, c.Workers, c.CommitInterval, c.MaxTaskIdle)
 	fmt.Fprintf(&b, " state.dir=%q state.engine=%s state.flush_interval=%v state.flush_bytes=%d memory_budget=%d", c.State.Dir, engine, c.State.FlushInterval, c.State.FlushBytes, c.MemoryBudget)
 	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.StayOnStop)
+	fmt.Fprintf(&b, " standby.replicas=%d standby.acceptable_lag=%d standby.max_warmups=%d standby.spread_by=%v tags=%v", c.Standby.Replicas, c.Standby.AcceptableLag, c.Standby.MaxWarmups, c.Standby.SpreadBy, c.Membership.Tags)
 	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process)
 	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, len(c.ClientOptions))
 	return b.String()

@@ -14,6 +14,7 @@ type Config struct {
 	Kafka          Kafka             `key:"kafka"`
 	State          State             `key:"state"`
 	Membership     Membership        `key:"membership"`
+	Standby        Standby           `key:"standby"`
 	InternalTopics InternalTopics    `key:"internal_topics"`
 	Processing     Processing        `key:"processing"`
 	Memory         Memory            `key:"memory"`
@@ -66,11 +67,20 @@ type State struct {
 
 // Membership is the process's place in the group.
 type Membership struct {
-	InstanceID       string        `key:"instance_id" help:"name of this process among those of the service; made at the first start by default"`
-	SessionTimeout   time.Duration `key:"session_timeout" help:"when a silent process is taken for dead"`
-	RebalanceTimeout time.Duration `key:"rebalance_timeout" help:"how long a rebalance waits for a process that has to commit"`
-	Rack             string        `key:"rack" help:"where the process runs, to read from the nearest replica"`
-	LeaveOnStop      bool          `key:"leave_on_stop" help:"give up tasks at a stop; false keeps them until the session times out"`
+	InstanceID       string            `key:"instance_id" help:"name of this process among those of the service; made at the first start by default"`
+	SessionTimeout   time.Duration     `key:"session_timeout" help:"when a silent process is taken for dead"`
+	RebalanceTimeout time.Duration     `key:"rebalance_timeout" help:"how long a rebalance waits for a process that has to commit"`
+	Rack             string            `key:"rack" help:"where the process runs, to read from the nearest replica"`
+	Tags             map[string]string `key:"tags" help:"where the process is, for standby.spread_by: rack, zone"`
+	LeaveOnStop      bool              `key:"leave_on_stop" help:"give up tasks at a stop; false keeps them until the session times out"`
+}
+
+// Standby says which copies of state are kept beside the one that is worked on.
+type Standby struct {
+	Replicas      int      `key:"replicas" help:"other processes that follow each task's state, to take it over at once"`
+	AcceptableLag int      `key:"acceptable_lag" help:"changelog records that a process may lack to be given a task before it has caught up"`
+	MaxWarmups    int      `key:"max_warmups" help:"tasks of the service that may be on their way to a process that has to catch up"`
+	SpreadBy      []string `key:"spread_by" help:"tags in which the copies of a task are to differ, the most important first"`
 }
 
 // InternalTopics says how repartition and changelog topics are made.
@@ -115,7 +125,8 @@ func Default() *Config {
 	return &Config{
 		Topics:         map[string]string{},
 		State:          State{Dir: "./data", Engine: "pebble", FlushInterval: 10 * time.Second, FlushBytes: 64 << 20},
-		Membership:     Membership{SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, LeaveOnStop: true},
+		Membership:     Membership{SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, LeaveOnStop: true, Tags: map[string]string{}},
+		Standby:        Standby{AcceptableLag: 10_000, MaxWarmups: 4},
 		InternalTopics: InternalTopics{ReplicationFactor: -1, Create: true},
 		Processing: Processing{
 			Guarantee: "exactly_once", CommitInterval: 100 * time.Millisecond, TransactionTimeout: 10 * time.Second,

@@ -79,7 +79,7 @@ func TestEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, k := range keys(Default(), catalog.parts()) {
 		text := map[string]string{
-			"bool": "true", "int": "7", "size": "7MiB", "duration": "7s", "list": "x,y", "yaml": "{t: {k: v}}",
+			"bool": "true", "int": "7", "size": "7MiB", "duration": "7s", "list": "x,y", "yaml": "{t: {k: v}}", "map": "{k: v}",
 		}[k.typeName()]
 		switch {
 		case k.enum != nil:

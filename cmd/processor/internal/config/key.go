@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -73,6 +74,8 @@ func (k key) typeName() string {
 		return "duration"
 	case []string:
 		return "list"
+	case map[string]string:
+		return "map"
 	case map[string]map[string]string:
 		return "yaml"
 	}
@@ -83,6 +86,9 @@ func (k key) typeName() string {
 func (k key) String() string {
 	switch v := k.value.Interface().(type) {
 	case map[string]string:
+		if k.entry == "" {
+			return pairs(v)
+		}
 		return v[k.entry]
 	case []string:
 		return strings.Join(v, ",")
@@ -149,4 +155,13 @@ func (k key) setScalar(text string) (err error) {
 		panic(fmt.Sprintf("config: no way to set a %T", p))
 	}
 	return err
+}
+
+// pairs prints a map as YAML has it.
+func pairs(m map[string]string) string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, key+": "+m[key])
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }

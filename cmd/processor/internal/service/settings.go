@@ -33,6 +33,13 @@ func Settings(c *config.Config, log *slog.Logger) (streams.Config, error) {
 			SessionTimeout:   c.Membership.SessionTimeout,
 			RebalanceTimeout: c.Membership.RebalanceTimeout,
 			StayOnStop:       !c.Membership.LeaveOnStop,
+			Tags:             c.Membership.Tags,
+		},
+		Standby: streams.Standby{
+			Replicas:      c.Standby.Replicas,
+			AcceptableLag: int64(c.Standby.AcceptableLag),
+			MaxWarmups:    c.Standby.MaxWarmups,
+			SpreadBy:      c.Standby.SpreadBy,
 		},
 		InternalTopics: streams.InternalTopics{
 			ReplicationFactor: int16(c.InternalTopics.ReplicationFactor),

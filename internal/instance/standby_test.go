@@ -1,0 +1,137 @@
+package instance
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leatstream/leat/internal/member"
+)
+
+// A journal is a log that a test reads.
+type journal struct {
+	mu      sync.Mutex
+	entries []entry
+}
+
+type entry struct {
+	at      time.Time
+	message string
+	attrs   map[string]slog.Value
+}
+
+func (j *journal) Enabled(context.Context, slog.Level) bool { return true }
+func (j *journal) WithAttrs([]slog.Attr) slog.Handler       { return j }
+func (j *journal) WithGroup(string) slog.Handler            { return j }
+
+func (j *journal) Handle(_ context.Context, r slog.Record) error {
+	e := entry{r.Time, r.Message, map[string]slog.Value{}}
+	r.Attrs(func(a slog.Attr) bool { e.attrs[a.Key] = a.Value; return true })
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.entries = append(j.entries, e)
+	return nil
+}
+
+// since returns the entries with a message that are not older than at.
+func (j *journal) since(at time.Time, message string) (out []entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.entries {
+		if e.message == message && !e.at.Before(at) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// replicated is a host with standby copies, and its log.
+func (w *world) replicated(h *host, r member.Replicas) *journal {
+	j := &journal{}
+	h.cfg.Replicas, h.cfg.Log = r, slog.New(j)
+	h.cfg.FlushInterval = 10 * time.Second
+	return j
+}
+
+// A process dies. The one that stood by has its state: it replays next to nothing.
+func TestStandbyTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, "lines", "counts")
+		plan := wordCount(t)
+		a, b := w.host(plan, 1), w.host(plan, 2)
+		w.replicated(a, member.Replicas{Standbys: 1, AcceptableLag: 10})
+		log := w.replicated(b, member.Replicas{Standbys: 1, AcceptableLag: 10})
+
+		dying, die := context.WithCancel(context.Background())
+		dead := make(chan error)
+		go func() { dead <- a.crash(dying, a.cfg) }()
+		w.produce("lines", 0, 300)
+		time.Sleep(20 * time.Second)
+		in, stop := w.start(b.cfg)
+		time.Sleep(30 * time.Second)
+		w.produce("lines", 300, 300)
+		time.Sleep(20 * time.Second)
+		if n := len(in.Status().Running); n != 3 {
+			t.Fatalf("the second process runs %d tasks of 6", n)
+		}
+		die()
+		<-dead
+		crashed := time.Now()
+		time.Sleep(30 * time.Second)
+		w.produce("lines", 600, 100)
+		time.Sleep(10 * time.Second)
+		if n := len(in.Status().Running); n != 6 {
+			t.Errorf("the survivor runs %d tasks of 6", n)
+		}
+		restored := log.since(crashed, "restored store")
+		for _, e := range restored {
+			if e.attrs["from"].Int64() == 0 || e.attrs["records"].Int64() > 10 {
+				t.Errorf("restored %v from %v: %v records; it stood by", e.attrs["partition"], e.attrs["from"], e.attrs["records"])
+			}
+		}
+		if len(restored) == 0 {
+			t.Error("nothing was taken over")
+		}
+		w.checkCounts("counts", 700)
+		stop()
+	})
+}
+
+// A process joins without state. It gets the tasks only when it has caught up.
+func TestWarmUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, "lines", "counts")
+		plan := wordCount(t)
+		a, b := w.host(plan, 1), w.host(plan, 2)
+		w.replicated(a, member.Replicas{AcceptableLag: 3})
+		log := w.replicated(b, member.Replicas{AcceptableLag: 3})
+		_, stopA := w.start(a.cfg)
+		for i := range 100 {
+			w.produce("lines", i, 1)
+			time.Sleep(200 * time.Millisecond)
+		}
+		time.Sleep(20 * time.Second)
+		began := time.Now()
+		in, stopB := w.start(b.cfg)
+		w.produce("lines", 100, 100)
+		time.Sleep(60 * time.Second)
+		warm, restored := log.since(began, "caught up with the state of a task that is to move here"), log.since(began, "restored store")
+		if len(warm) == 0 || len(restored) == 0 || restored[0].at.Before(warm[0].at) {
+			t.Errorf("warm: %v, restored: %v", warm, restored)
+		}
+		for _, e := range restored {
+			if e.attrs["records"].Int64() > 10 {
+				t.Errorf("restored %v from %v: %v records; it was warm", e.attrs["partition"], e.attrs["from"], e.attrs["records"])
+			}
+		}
+		if n := len(in.Status().Running); n != 3 {
+			t.Errorf("the newcomer runs %d tasks of 6", n)
+		}
+		stopA()
+		w.checkCounts("counts", 200)
+		stopB()
+	})
+}
