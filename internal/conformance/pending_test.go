@@ -3,9 +3,6 @@ package conformance
 // pending are the scenarios of testdata that nobody has written yet.
 var pending = map[string]bool{
 	"hopping-emit-on-close":              true,
-	"session-aggregate-grace0":           true,
-	"session-aggregate-grace1000":        true,
-	"session-count":                      true,
 	"session-emit-on-close":              true,
 	"sliding-emit-on-close":              true,
 	"stream-globaltable-inner":           true,

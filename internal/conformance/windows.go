@@ -18,8 +18,14 @@ var windows = family{
 		w := window.Hopping(ms(1000), ms(300)).Grace(ms(600))
 		windowed(topology.Windowed(b.From(topic("in")), w).Fold(windowTexts("s"), appendText)).To(topic("out"))
 	},
-	"sliding-aggregate-grace0":   slidingAggregate(0),
-	"sliding-aggregate-grace700": slidingAggregate(700),
+	"sliding-aggregate-grace0":    slidingAggregate(0),
+	"sliding-aggregate-grace700":  slidingAggregate(700),
+	"session-aggregate-grace0":    sessionAggregate(0),
+	"session-aggregate-grace1000": sessionAggregate(1000),
+	"session-count": func(b *topology.Builder) {
+		w := window.Sessions(ms(400)).Grace(ms(500))
+		windowedCounts(topology.Sessions(b.From(topic("in")), w).Count(sessionNumbers("s"))).To(topic("out"))
+	},
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
@@ -36,6 +42,20 @@ func slidingAggregate(grace int64) func(*topology.Builder) {
 		w := window.SlidingBy(ms(500)).Grace(ms(grace))
 		windowed(topology.Windowed(b.From(topic("in")), w).Fold(windowTexts("s"), appendText)).To(topic("out"))
 	}
+}
+
+func sessionAggregate(grace int64) func(*topology.Builder) {
+	return func(b *topology.Builder) {
+		w := window.Sessions(ms(400)).Grace(ms(grace))
+		st := store.Session("s", serde.String, serde.String)
+		windowed(topology.Sessions(b.From(topic("in")), w).Fold(st, appendText, func(_ string, x, y topology.Opt[string]) topology.Opt[string] {
+			return topology.Some(x.Or("") + "|" + y.Or(""))
+		})).To(topic("out"))
+	}
+}
+
+func sessionNumbers(name string) store.SessionStore[string, int64] {
+	return store.Session(name, serde.String, serde.Int64)
 }
 
 func windowNumbers(name string) store.WindowStore[string, int64] {

@@ -31,6 +31,23 @@ func (s *Store) Changes(fn func(Change) error) error {
 	return nil
 }
 
+// Committed returns the committed value of a key that was changed without having been
+// read, nil if there is none; the caller owns it. Change.OldRead says which those are.
+func (s *Store) Committed(key []byte) ([]byte, error) {
+	raw, ok, err := s.eng.Get(s.ns, key, nil)
+	if err != nil {
+		return nil, s.fail("read", err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	v, err := parse(raw)
+	if err != nil {
+		return nil, s.fail("read", err)
+	}
+	return v.data(), nil
+}
+
 // Dirty reports whether anything was changed since the last Commit or Rollback.
 func (s *Store) Dirty() bool { return len(s.dirty) > 0 }
 

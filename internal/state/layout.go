@@ -9,7 +9,8 @@ import (
 
 // A Layout says how the entries of a store relate to the records of its changelog.
 type Layout interface {
-	// Logged returns the changelog key of the entry at key: a part of it.
+	// Logged returns the changelog key of the entry at key, a part of it; nil if the
+	// changelog does not have the entry.
 	Logged(key []byte) []byte
 	// Replay applies a changelog record. A nil value is a tombstone. Key and
 	// value stay as they are until the restorer's next Write.
@@ -37,6 +38,12 @@ type Segments struct {
 	Retention int64 // of an entry, ms: at least so long can it be read
 	Interval  int64 // of a segment, ms
 	At        int
+
+	// Ordered says that the entries can also be walked in the order of their times.
+	// For that each has a second entry, which holds nothing and is not logged: its key
+	// is twice the number of the segment, then the time, then the changelog key. What
+	// the entry's own key begins with is one more than that.
+	Ordered bool
 }
 
 // NewSegments returns the layout of a store whose entries are kept for retention, in
@@ -54,16 +61,27 @@ func (s *Store) Live(g Segments) int64 {
 	return s.observed - g.Retention + 1
 }
 
-// Trim observes now, and drops the segments whose entries have all expired.
-func (s *Store) Trim(g Segments, now int64) {
+// Trim observes now, and drops the segments whose entries have all expired. It returns
+// the first segment that is left.
+func (s *Store) Trim(g Segments, now int64) (first int64) {
 	s.Observe(now)
-	if live := g.Segment(s.Live(g)); live > 0 {
-		s.expireBelow(uint64(live))
+	first = g.Segment(s.Live(g) - 1) // a millisecond more than can be read, as in Kafka Streams
+	switch {
+	case first > 0 && g.Ordered:
+		s.expireBelow(uint64(2 * first))
+	case first > 0:
+		s.expireBelow(uint64(first))
 	}
+	return first
 }
 
 // Logged implements Layout.
-func (g Segments) Logged(key []byte) []byte { return key[segmentSize:] }
+func (g Segments) Logged(key []byte) []byte {
+	if g.Orders(key) {
+		return nil
+	}
+	return key[segmentSize:]
+}
 
 // Replay implements Layout.
 func (g Segments) Replay(r *Restorer, key, value []byte, time int64) error {
@@ -74,19 +92,53 @@ func (g Segments) Replay(r *Restorer, key, value []byte, time int64) error {
 	r.Observe(at)
 	local := r.room(segmentSize + len(key))
 	r.Set(append(g.Append(local, at), key...), value, time)
+	if g.Ordered {
+		local = r.room(segmentSize + timeSize + len(key))
+		if value != nil {
+			value = []byte{}
+		}
+		r.Set(append(g.AppendOrder(local, at), key...), value, time)
+	}
 	return nil
 }
 
-// Append appends the number of the segment that time falls into to dst.
+// Append appends what the key of an entry of that time begins with to dst.
 func (g Segments) Append(dst []byte, time int64) []byte {
-	return binary.BigEndian.AppendUint64(dst, uint64(g.Segment(time)))
+	return binary.BigEndian.AppendUint64(dst, g.Prefix(g.Segment(time)))
+}
+
+// Prefix is what the keys of a segment's entries begin with.
+func (g Segments) Prefix(segment int64) uint64 {
+	if g.Ordered {
+		return 2*uint64(segment) + 1
+	}
+	return uint64(segment)
+}
+
+// AppendOrder appends what the key of the second entry begins with to dst.
+func (g Segments) AppendOrder(dst []byte, time int64) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, 2*uint64(g.Segment(time)))
+	return binary.BigEndian.AppendUint64(dst, uint64(time))
+}
+
+// Orders reports whether the entry at key is a second one, and not data.
+func (g Segments) Orders(key []byte) bool { return g.Ordered && key[segmentSize-1]&1 == 0 }
+
+// Own returns the key of the entry that the one at key is the second entry of, in dst.
+func (g Segments) Own(dst, key []byte) []byte {
+	dst = append(append(dst, key[:segmentSize]...), key[segmentSize+timeSize:]...)
+	dst[segmentSize-1]++
+	return dst
 }
 
 // Segment is the number of the segment that time falls into. Times before the epoch
 // belong to the first.
 func (g Segments) Segment(time int64) int64 { return max(0, time) / g.Interval }
 
-const segmentSize = 8
+const (
+	segmentSize = 8
+	timeSize    = 8
+)
 
 // NeverObserved is the Observed time of a store that nothing was ever written to.
 const NeverObserved = math.MinInt64

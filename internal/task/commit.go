@@ -33,14 +33,26 @@ func (t *Task) Flush() error {
 		if s.Topic == "" {
 			continue
 		}
-		err := s.State.Changes(func(c state.Change) error {
-			return t.Send(Output{Topic: s.Topic, Partition: t.partition, Key: s.State.Layout().Logged(c.Key), Value: c.Value, Time: c.Time, Headers: s.Headers, Changelog: s})
-		})
-		if err != nil {
+		if err := t.log(s); err != nil {
 			return &Error{Task: t.ID(), Node: "store " + s.Name, Err: fmt.Errorf("%w: %w", ErrUnskippable, err)}
 		}
 	}
 	return nil
+}
+
+// log writes the changes of a store to its changelog.
+func (t *Task) log(s *StorePartition) error {
+	layout := s.State.Layout()
+	return s.State.Changes(func(c state.Change) error {
+		o := Output{Topic: s.Topic, Partition: t.partition, Key: layout.Logged(c.Key), Value: c.Value, Time: c.Time, Changelog: s}
+		if o.Key == nil {
+			return nil
+		}
+		if c.Value != nil {
+			o.Headers = s.Headers
+		}
+		return t.Send(o)
+	})
 }
 
 func (t *Task) flush(h flushHook) (err error) {

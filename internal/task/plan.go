@@ -80,7 +80,7 @@ type Store struct {
 	Source  Topic             // the source topic that serves as its changelog, if one does
 	Configs map[string]string // of the changelog topic, beyond the defaults
 	Layout  state.Layout      // nil: state.Plain
-	Headers []Header          // of every changelog record
+	Headers []Header          // of every changelog record that has a value
 }
 
 // Changelog returns the name of the topic that the store is restored from; ok is

@@ -15,7 +15,16 @@ type Change[K, V any] struct {
 
 // changed decodes what changed in s since the last commit.
 func changed[K, V any](s *state.Store, key func([]byte) (K, error), value serde.Serde[V], fn func(Change[K, V]) error) error {
+	layout := s.Layout()
 	return s.Changes(func(c state.Change) (err error) {
+		if layout.Logged(c.Key) == nil { // it serves another entry
+			return nil
+		}
+		if !c.OldRead {
+			if c.Old, err = s.Committed(c.Key); err != nil {
+				return err
+			}
+		}
 		out := Change[K, V]{NullNew: c.Value == nil, NullOld: c.Old == nil, Time: c.Time}
 		if out.Key, err = key(c.Key); err != nil {
 			return err

@@ -1,12 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"iter"
 	"maps"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/leatstream/leat/internal/state"
@@ -25,6 +23,7 @@ type WindowStore[K, V any] struct {
 	size      int64
 	retention int64 // ms; 0: by what uses it
 	repeats   bool
+	ordered   bool
 }
 
 // Window describes the window store called name. The name is durable: the changelog
@@ -69,6 +68,12 @@ func (d WindowStore[K, V]) Repeating() WindowStore[K, V] {
 	return d
 }
 
+// InOrder returns a copy of d whose entries can be walked in the order of time.
+func (d WindowStore[K, V]) InOrder() WindowStore[K, V] {
+	d.ordered = true
+	return d
+}
+
 // Keeping returns d, with ms as its retention if it has none, and whether it keeps
 // windows for so long.
 func (d WindowStore[K, V]) Keeping(ms int64) (WindowStore[K, V], bool) {
@@ -81,11 +86,16 @@ func (d WindowStore[K, V]) Keeping(ms int64) (WindowStore[K, V], bool) {
 // Name is the store's name.
 func (d WindowStore[K, V]) Name() string { return d.spec.Name }
 
+// Serdes are the store's serdes.
+func (d WindowStore[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) { return d.key, d.value }
+
 // Spec is what the runtime needs to know of the store.
 func (d WindowStore[K, V]) Spec() Spec {
 	s := d.spec
-	s.Layout = state.NewSegments(max(1, d.retention), windowTail)
-	s.Configs = expiring(d.retention, s.Configs)
+	layout := state.NewSegments(max(1, d.retention), windowTail)
+	layout.Ordered = d.ordered
+	s.Layout = layout
+	s.Configs = changelogConfig(d.retention, s.Configs)
 	return s
 }
 
@@ -93,32 +103,17 @@ func (d WindowStore[K, V]) Spec() Spec {
 // number.
 const windowTail = 12
 
-// expiring is the configuration of the changelog of a store with a retention.
-func expiring(retention int64, configs map[string]string) map[string]string {
-	const extra = 24 * 60 * 60 * 1000 // windowstore.changelog.additional.retention.ms
-	out := map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1"}
-	if retention < math.MaxInt64-extra {
-		out["retention.ms"] = strconv.FormatInt(retention+extra, 10)
-	}
-	maps.Copy(out, configs)
-	return out
-}
-
 // Open returns the view of the store in s.
 func (d WindowStore[K, V]) Open(s Scope) *WindowView[K, V] {
-	st := s.OpenStore(d.spec.Name)
-	return &WindowView[K, V]{d: d, s: st, segments: st.Layout().(state.Segments), scope: s}
+	return &WindowView[K, V]{expiring: newExpiring(d.spec.Name, d.key, s), d: d}
 }
 
 // A WindowView reads and writes one partition of a window store. It belongs to the
 // goroutine of its task, and is not safe for concurrent use.
 type WindowView[K, V any] struct {
-	d        WindowStore[K, V]
-	s        *state.Store
-	segments state.Segments
-	scope    Scope
-	buf      []byte // encoded key of an entry, then encoded value
-	seq      uint32
+	expiring[K]
+	d   WindowStore[K, V]
+	seq uint32
 }
 
 // Get returns the value of k in the window that begins at start, and whether there is
@@ -162,18 +157,17 @@ func (v *WindowView[K, V]) Store(k K, start int64, val V, at int64) error {
 	if err := v.encode(k, start, v.seq); err != nil {
 		return err
 	}
-	n := len(v.buf)
 	b, err := v.d.value.Append(v.buf, val)
 	if err != nil {
 		return err
 	}
 	if b == nil { // the value is null
-		v.s.Delete(v.buf, at)
+		v.remove(start, at)
 		return nil
 	}
+	n := len(v.buf)
 	v.buf = b
-	v.s.Put(b[:n:n], b[n:], at)
-	return nil
+	return v.put(n, start, at)
 }
 
 // Delete removes k from the window that begins at start.
@@ -189,28 +183,15 @@ func (v *WindowView[K, V]) Remove(k K, start int64, at int64) error {
 	if err := v.encode(k, start, 0); err != nil {
 		return err
 	}
-	v.s.Delete(v.buf, at)
+	v.remove(start, at)
 	return nil
 }
 
-// admit moves the store's time to start, and reports whether it is not too late to
-// write there.
-func (v *WindowView[K, V]) admit(start int64) bool {
-	v.s.Trim(v.segments, start)
-	if start >= v.s.Live(v.segments) {
-		return true
-	}
-	v.scope.Late()
-	return false
-}
-
 // encode makes buf the key of an entry.
-func (v *WindowView[K, V]) encode(k K, start int64, seq uint32) (err error) {
-	v.buf = v.segments.Append(v.buf[:0], start)
-	if v.buf, err = v.d.key.Append(v.buf, k); err != nil {
+func (v *WindowView[K, V]) encode(k K, start int64, seq uint32) error {
+	if err := v.expiring.encode(k, start); err != nil {
 		return err
 	}
-	v.buf = binary.BigEndian.AppendUint64(v.buf, uint64(start))
 	v.buf = binary.BigEndian.AppendUint32(v.buf, seq)
 	return nil
 }
@@ -218,124 +199,93 @@ func (v *WindowView[K, V]) encode(k K, start int64, seq uint32) (err error) {
 // Fetch returns the values of k in the windows that begin from from to to, both
 // inclusive, in the order of their starts. The store may be written to meanwhile.
 func (v *WindowView[K, V]) Fetch(k K, from, to time.Time) iter.Seq2[Entry[window.Windowed[K], V], error] {
-	return func(yield func(Entry[window.Windowed[K], V], error) bool) {
-		done := false
-		err := v.Each(k, from.UnixMilli(), to.UnixMilli(), func(start int64, val V, at int64) bool {
-			e := Entry[window.Windowed[K], V]{v.windowed(k, start), val, time.UnixMilli(at).UTC()}
-			done = !yield(e, nil)
-			return !done
-		})
-		if err != nil && !done {
-			yield(Entry[window.Windowed[K], V]{}, err)
-		}
-	}
+	return v.fetch(k, from, to, forward)
+}
+
+// FetchReversed is Fetch in the opposite order.
+func (v *WindowView[K, V]) FetchReversed(k K, from, to time.Time) iter.Seq2[Entry[window.Windowed[K], V], error] {
+	return v.fetch(k, from, to, backward)
+}
+
+func (v *WindowView[K, V]) fetch(k K, from, to time.Time, d direction) iter.Seq2[Entry[window.Windowed[K], V], error] {
+	return seq(func(fn func(local, raw []byte, at int64) bool) error {
+		return v.scan(k, from.UnixMilli(), to.UnixMilli(), d, fn)
+	}, v.entry)
 }
 
 // Each is Fetch by times in ms: it calls fn until that returns false.
 func (v *WindowView[K, V]) Each(k K, from, to int64, fn func(start int64, val V, at int64) bool) error {
-	key, err := v.d.key.Append([]byte{}, k)
-	if err != nil {
-		return err
-	}
-	return v.segmented(from, to, func(segment []byte, from, to int64) (bool, error) {
-		lo := binary.BigEndian.AppendUint64(append(bytes.Clone(segment), key...), uint64(from))
-		hi := binary.BigEndian.AppendUint64(append(bytes.Clone(segment), key...), uint64(to)+1)
-		more, failed := true, error(nil)
-		err := v.s.Range(lo, hi, false, func(local, raw []byte, at int64) bool {
-			if len(local) != len(segment)+len(key)+windowTail {
-				return true // of a longer key
-			}
-			var val V
-			if val, failed = v.d.value.Decode(raw); failed != nil {
-				return false
-			}
-			more = fn(windowStart(local), val, at)
-			return more
-		})
-		if err == nil {
-			err = failed
+	var failed error
+	err := v.scan(k, from, to, forward, func(local, raw []byte, at int64) bool {
+		val, err := v.d.value.Decode(raw)
+		if err != nil {
+			failed = err
+			return false
 		}
-		return more, err
+		return fn(v.time(local), val, at)
 	})
-}
-
-// segmented calls fn for each live segment that holds times from from to to, with its
-// prefix and the part of the times that can be in it, until fn returns false.
-func (v *WindowView[K, V]) segmented(from, to int64, fn func(segment []byte, from, to int64) (bool, error)) error {
-	from, to = max(0, from, v.s.Live(v.segments)), min(to, v.s.Observed())
-	if to < from {
-		return nil
+	if err == nil {
+		err = failed
 	}
-	for seg := v.segments.Segment(from); seg <= v.segments.Segment(to); seg++ {
-		more, err := fn(binary.BigEndian.AppendUint64(nil, uint64(seg)), from, to)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // All returns every live entry, by segments of time and in the order of the encoded
 // keys within one. The store may be written to meanwhile.
 func (v *WindowView[K, V]) All() iter.Seq2[Entry[window.Windowed[K], V], error] {
-	return v.Between(time.UnixMilli(0), time.UnixMilli(math.MaxInt64))
+	return v.span(0, math.MaxInt64, forward)
+}
+
+// Reversed is All in the opposite order.
+func (v *WindowView[K, V]) Reversed() iter.Seq2[Entry[window.Windowed[K], V], error] {
+	return v.span(0, math.MaxInt64, backward)
 }
 
 // Between is All for the windows that begin from from to to, both inclusive.
 func (v *WindowView[K, V]) Between(from, to time.Time) iter.Seq2[Entry[window.Windowed[K], V], error] {
-	return func(yield func(Entry[window.Windowed[K], V], error) bool) {
-		done := false
-		err := v.segmented(from.UnixMilli(), to.UnixMilli(), func(segment []byte, from, to int64) (bool, error) {
-			err := v.s.Range(segment, after(segment), false, func(local, raw []byte, at int64) bool {
-				if start := windowStart(local); start < from || start > to {
-					return true
-				}
-				e, err := v.entry(local, raw, at)
-				done = !yield(e, err) || err != nil
-				return !done
-			})
-			return !done, err
-		})
-		if err != nil && !done {
-			yield(Entry[window.Windowed[K], V]{}, err)
+	return v.span(from.UnixMilli(), to.UnixMilli(), forward)
+}
+
+func (v *WindowView[K, V]) span(from, to int64, d direction) iter.Seq2[Entry[window.Windowed[K], V], error] {
+	return seq(func(fn func(local, raw []byte, at int64) bool) error {
+		return v.all(from, to, d, fn)
+	}, v.entry)
+}
+
+// InOrder calls fn for the windows that begin from from to to, in ms and both
+// inclusive, in the order of their starts, until fn fails. It returns the start of the
+// first window after those, math.MaxInt64 if there is none. The store must be one InOrder.
+func (v *WindowView[K, V]) InOrder(from, to int64, fn func(w window.Windowed[K], val V, at int64) error) (next int64, err error) {
+	return v.inOrder(from, to, func(local, raw []byte, at int64) error {
+		e, err := v.entry(local, raw, at)
+		if err != nil {
+			return err
 		}
-	}
-}
-
-// after is the prefix that follows segment.
-func after(segment []byte) []byte {
-	return binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(segment)+1)
-}
-
-// windowStart is the start that the key of an entry holds.
-func windowStart(local []byte) int64 {
-	return int64(binary.BigEndian.Uint64(local[len(local)-windowTail:]))
+		return fn(e.Key, e.Value, at)
+	})
 }
 
 func (v *WindowView[K, V]) entry(local, raw []byte, at int64) (e Entry[window.Windowed[K], V], err error) {
 	e.Time = time.UnixMilli(at).UTC()
-	if e.Key, err = v.windowedKey(local); err != nil {
+	if e.Key, err = v.windowed(local); err != nil {
 		return e, err
 	}
 	e.Value, err = v.d.value.Decode(raw)
 	return e, err
 }
 
-func (v *WindowView[K, V]) windowedKey(local []byte) (w window.Windowed[K], err error) {
-	k, err := v.d.key.Decode(local[8 : len(local)-windowTail])
-	return v.windowed(k, windowStart(local)), err
-}
-
-func (v *WindowView[K, V]) windowed(k K, start int64) window.Windowed[K] {
-	end := int64(math.MaxInt64)
-	if start <= math.MaxInt64-v.d.size {
-		end = start + v.d.size
+// windowed decodes the key of an entry.
+func (v *WindowView[K, V]) windowed(local []byte) (w window.Windowed[K], err error) {
+	w.Key, err = v.d.key.Decode(local[8 : len(local)-windowTail])
+	w.Start, w.End = v.time(local), math.MaxInt64
+	if w.Start <= math.MaxInt64-v.d.size {
+		w.End = w.Start + v.d.size
 	}
-	return window.Windowed[K]{Key: k, Span: window.Span{Start: start, End: end}}
+	return w, err
 }
 
 // Changed calls fn for every entry changed since the last commit, with its value
 // before and now. It is for leat's own operators.
 func (v *WindowView[K, V]) Changed(fn func(Change[window.Windowed[K], V]) error) error {
-	return changed(v.s, v.windowedKey, v.d.value, fn)
+	return changed(v.s, v.windowed, v.d.value, fn)
 }
