@@ -155,6 +155,9 @@ func (in *Instance) start(ctx context.Context) (err error) {
 	if err := in.prepareTopics(ctx); err != nil {
 		return err
 	}
+	if err := in.check(ctx); err != nil {
+		return err
+	}
 	if err := in.fenceSelf(ctx); err != nil {
 		return err
 	}
@@ -193,6 +196,15 @@ func (in *Instance) reach(ctx context.Context) error {
 		return nil
 	}
 	return kafka.CheckBroker(ctx, in.admin)
+}
+
+// check asks everything that the topology needs to have checked, and returns all that
+// is wrong.
+func (in *Instance) check(ctx context.Context) (err error) {
+	for _, run := range in.cfg.Plan.Checks {
+		err = errors.Join(err, run(ctx, in.cfg.App))
+	}
+	return err
 }
 
 // fenceSelf ends what this process left open when it was last killed.

@@ -1,13 +1,22 @@
 package task
 
-import "github.com/leatstream/leat/internal/state"
+import (
+	"context"
+
+	"github.com/leatstream/leat/internal/state"
+)
 
 // A Plan is a validated topology: what to compute, in a form that can be run any
 // number of times. It is immutable and may be shared.
 type Plan struct {
 	Subs        []*Sub
 	Fingerprint string // of the structure: equal plans have equal fingerprints
+	Checks      []Check
 }
+
+// A Check asks whether something outside is as it must be before the first record. Its
+// error says where, and what to do.
+type Check func(ctx context.Context, app string) error
 
 // A Sub is a sub-topology: nodes connected by edges or by shared stores. Each of
 // its partitions is one task.
@@ -81,6 +90,18 @@ type Store struct {
 	Configs map[string]string // of the changelog topic, beyond the defaults
 	Layout  state.Layout      // nil: state.Plain
 	Headers []Header          // of every changelog record that has a value
+	// Checker returns what checks that an entry of the changelog can be read; nil if
+	// there is nothing to check.
+	Checker func(changelog string) func(key, value []byte) error
+}
+
+// Restored returns the topic that the store is restored from, or would be if it had
+// one.
+func (s Store) Restored(app string) string {
+	if topic, _, ok := s.Changelog(app); ok {
+		return topic
+	}
+	return Changelog(app, s.Name)
 }
 
 // Changelog returns the name of the topic that the store is restored from; ok is

@@ -51,11 +51,17 @@ func (d KV[K, V]) Name() string { return d.spec.Name }
 func (d KV[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) { return d.key, d.value }
 
 // Spec is what the runtime needs to know of the store.
-func (d KV[K, V]) Spec() Spec { return d.spec }
+func (d KV[K, V]) Spec() Spec {
+	s := d.spec
+	s.Serdes = serdesOf(d.key, d.value, 0)
+	return s
+}
 
 // Open returns the view of the store in s.
 func (d KV[K, V]) Open(s Scope) *View[K, V] {
-	return &View[K, V]{d: d, s: s.OpenStore(d.spec.Name), scope: s}
+	st := s.OpenStore(d.spec.Name)
+	d.key, d.value = placed(s, d.spec.Name, d.key, d.value)
+	return &View[K, V]{d: d, s: st, scope: s}
 }
 
 // A View reads and writes one partition of a key-value store. It belongs to the

@@ -83,6 +83,7 @@ func (d SessionStore[K, V]) Spec() Spec {
 	layout.Ordered = d.ordered
 	s.Layout = layout
 	s.Configs = changelogConfig(d.retention, s.Configs)
+	s.Serdes = serdesOf(d.key, d.value, sessionTail)
 	return s
 }
 
@@ -91,6 +92,7 @@ const sessionTail = 16
 
 // Open returns the view of the store in s.
 func (d SessionStore[K, V]) Open(s Scope) *SessionView[K, V] {
+	d.key, d.value = placed(s, d.spec.Name, d.key, d.value)
 	return &SessionView[K, V]{expiring: newExpiring(d.spec.Name, d.key, s), d: d}
 }
 

@@ -96,6 +96,7 @@ func (d WindowStore[K, V]) Spec() Spec {
 	layout.Ordered = d.ordered
 	s.Layout = layout
 	s.Configs = changelogConfig(d.retention, s.Configs)
+	s.Serdes = serdesOf(d.key, d.value, windowTail)
 	return s
 }
 
@@ -105,6 +106,7 @@ const windowTail = 12
 
 // Open returns the view of the store in s.
 func (d WindowStore[K, V]) Open(s Scope) *WindowView[K, V] {
+	d.key, d.value = placed(s, d.spec.Name, d.key, d.value)
 	return &WindowView[K, V]{expiring: newExpiring(d.spec.Name, d.key, s), d: d}
 }
 

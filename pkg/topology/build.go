@@ -36,7 +36,7 @@ func (b *Builder) Build() (*Topology, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
-	plan := &task.Plan{}
+	plan := &task.Plan{Checks: append(slices.Clip(b.checks), b.storeChecks()...)}
 	for i, members := range b.split() {
 		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
 	}
@@ -175,7 +175,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout})
+		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Checker: spec.Serdes.Checker})
 	}
 	return sub
 }

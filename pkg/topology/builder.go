@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 )
 
@@ -16,6 +17,7 @@ type Builder struct {
 	owners   map[string]string // store -> node that owns it
 	specs    map[string]store.Spec
 	backed   map[string]task.Topic // stores whose changelog is their source topic
+	checks   []task.Check
 	coalesce bool
 	errs     []error
 }
@@ -77,14 +79,15 @@ func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32
 	if t.key == nil || t.value == nil {
 		b.fail("topic %q has no serde for its key or its value", t.name)
 	}
+	t.check(b, name, serde.Reads)
 	id := b.add(node{kind: "source", name: t.name, topic: name, open: func(w wiring) error {
-		out := task.Outlet[Record[K, V]](w.t, w.id)
+		out, t := task.Outlet[Record[K, V]](w.t, w.id), t.placed(name.Resolve(w.t.App()), name.Internal)
 		w.t.Feed(w.source, func(m *task.Message) error {
-			r, err := t.Decode(m.Key, m.Value)
+			r, err := t.decode(m.Key, m.Value, m.Headers)
 			if err != nil {
 				return err
 			}
-			r.Time, r.Headers = stamp(m.Time), m.Headers
+			r.Time = stamp(m.Time)
 			return out.Emit(r)
 		})
 		return nil

@@ -74,13 +74,17 @@ func foreign[K, V, FK, R, O any](t Table[K, V], right Table[FK, R], via Subscrip
 	t.wantOld()
 	connect(b, node{kind: "subscribe", topic: task.Topic{Name: via.registration, Internal: true}}, t.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(update[K, V]) error, error) {
-			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: resolve(w, via.registration), keyOf: j.key, key: t.keys, value: t.values, foreign: right.keys}
+			topic := resolve(w, via.registration)
+			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: topic, keyOf: j.key}
+			s.key, s.value, s.foreign = internalAt(t.keys, topic, serde.Key), internalAt(t.values, topic, serde.Value), internalAt(right.keys, topic, serde.Key)
 			return s.process, nil
 		})
 	publish(b, right, via, b.internal(via.registration))
 	n := node{kind: j.kind.String() + "-foreign-join", parents: []int{b.internal(via.response), t.id}, keyed: true}
 	n.open = func(w wiring) error {
-		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.read(w.t), key: t.keys, value: t.values, foreign: right.values}
+		asked, topic := resolve(w, via.registration), resolve(w, via.response)
+		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.read(w.t)}
+		r.key, r.value, r.foreign = internalAt(t.keys, asked, serde.Key), internalAt(t.values, asked, serde.Value), internalAt(right.values, topic, serde.Value)
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(r.process)
 		return nil
 	}
@@ -209,7 +213,9 @@ func publish[FK, R any](b *Builder, right Table[FK, R], via Subscription, regist
 	n := node{kind: "publish", name: via.store, parents: []int{registrations, right.id}, stores: []string{via.store}, keyed: true,
 		topic: task.Topic{Name: via.response, Internal: true}}
 	n.open = func(w wiring) error {
-		p := &publisher[FK, R]{w: w, topic: resolve(w, via.response), rows: right.read(w.t), kept: st.Open(scope{w.t, n}), key: right.keys, value: right.values}
+		topic := resolve(w, via.response)
+		p := &publisher[FK, R]{w: w, topic: topic, rows: right.read(w.t), kept: st.Open(scope{w.t, n})}
+		p.key, p.value = internalAt(right.keys, resolve(w, via.registration), serde.Key), internalAt(right.values, topic, serde.Value)
 		task.Outlet[update[FK, R]](w.t, w.parents[1]).Subscribe(p.update)
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(p.register)
 		return nil

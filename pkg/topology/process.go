@@ -133,6 +133,16 @@ func (s scope) OpenStore(name string) *state.Store {
 	return s.t.Store(name)
 }
 
+// Changelog is the topic that a store is restored from.
+func (s scope) Changelog(name string) string {
+	for _, st := range s.t.Stores() {
+		if st.Name == name {
+			return st.Restored(s.t.App())
+		}
+	}
+	return task.Changelog(s.t.App(), name)
+}
+
 // Late counts a write that came too late to be kept.
 func (s scope) Late() { s.t.Drop(task.DropLate) }
 

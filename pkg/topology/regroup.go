@@ -2,6 +2,7 @@ package topology
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/leatstream/leat/internal/task"
@@ -22,9 +23,11 @@ func (t Table[K, V]) GroupBy[G, W any](via Repartition[G, W], by func(K, V) (G, 
 	if _, taken := t.b.sources[name.Resolve("")]; taken {
 		t.b.fail("repartition topic %q is used twice: give each its own name", via.name)
 	}
+	via.check(t.b, name, serde.Writes)
 	connect(t.b, node{kind: "repartition", name: via.name + "-sink", topic: name}, t.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(update[K, V]) error, error) {
-			r := &regrouper[K, V, G, W]{w: w, via: via.Topic, topic: name.Resolve(w.t.App()), by: by}
+			topic := name.Resolve(w.t.App())
+			r := &regrouper[K, V, G, W]{w: w, via: via.placed(topic, true), topic: topic, by: by}
 			return r.process, nil
 		})
 	changes := Topic[G, change[W]]{name: via.name, key: via.key, value: changeSerde[W]{via.value}}
@@ -108,6 +111,19 @@ type change[V any] struct{ old, now Opt[V] }
 
 // changeSerde writes changes as Kafka Streams does.
 type changeSerde[V any] struct{ inner serde.Serde[V] }
+
+// At serves serde.Placer.
+func (s changeSerde[V]) At(p serde.Place) serde.Serde[change[V]] {
+	return changeSerde[V]{serde.At(s.inner, p)}
+}
+
+// Start serves serde.Starter.
+func (s changeSerde[V]) Start(ctx context.Context, use serde.Use) error {
+	if starter, ok := s.inner.(serde.Starter); ok {
+		return starter.Start(ctx, use)
+	}
+	return nil
+}
 
 func (s changeSerde[V]) Append(dst []byte, c change[V]) (_ []byte, err error) {
 	var parts [2][]byte

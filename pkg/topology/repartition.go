@@ -1,6 +1,9 @@
 package topology
 
-import "github.com/leatstream/leat/internal/task"
+import (
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
+)
 
 // KeyBy gives every record a new key and moves it, through the repartition topic
 // via, to the partition that owns that key.
@@ -25,9 +28,11 @@ func (s Stream[K, V]) Repartition(via Repartition[K, V]) Stream[K, V] {
 	if _, taken := s.b.sources[name.Resolve("")]; taken {
 		s.b.fail("repartition topic %q is used twice: give each its own name", via.name)
 	}
+	via.check(s.b, name, serde.Writes)
 	connect(s.b, node{kind: "repartition", name: via.name + "-sink", topic: name}, s.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
-			write := sinkTo(w, via.Topic, name.Resolve(w.t.App()), unskippable)
+			topic := name.Resolve(w.t.App())
+			write := sinkTo(w, via.placed(topic, true), topic, unskippable)
 			return func(r Record[K, V]) error {
 				if r.NullKey {
 					w.t.Drop(task.DropNullKey)

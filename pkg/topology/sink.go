@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
 )
 
 // To writes the stream to a topic of the same types. A record goes to the
@@ -11,6 +12,7 @@ import (
 // a key goes to any. See Topic.PartitionedBy for other ways.
 func (s Stream[K, V]) To(out Topic[K, V]) {
 	s.b.checkName("topic", out.name)
+	out.check(s.b, task.Topic{Name: out.name}, serde.Writes)
 	connect(s.b, node{kind: "sink", topic: task.Topic{Name: out.name}}, s.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
 			return sinkTo(w, out, out.name, skippable), nil
@@ -18,7 +20,8 @@ func (s Stream[K, V]) To(out Topic[K, V]) {
 }
 
 // ToEach writes every record to the topic that choose returns for it. The topics
-// must exist: the runtime does not create them.
+// must exist: the runtime does not create them, and does not check their serdes before
+// the first record.
 func (s Stream[K, V]) ToEach(choose func(Record[K, V]) Topic[K, V]) {
 	connect(s.b, node{kind: "sink", dynamic: true}, s.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {

@@ -16,6 +16,8 @@ type Topic[K, V any] struct {
 	value serde.Serde[V]
 	start task.Start
 	place Partitioner[K, V]
+
+	headed *headed[K, V] // nil for most
 }
 
 // A Partitioner says to which of a topic's partitions a record goes: to all of
@@ -26,7 +28,7 @@ type Partitioner[K, V any] = func(r Record[K, V], partitions int32) Opt[[]int32]
 
 // NewTopic describes the topic called name.
 func NewTopic[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) Topic[K, V] {
-	return Topic[K, V]{name: name, key: key, value: value}
+	return Topic[K, V]{name: name, key: key, value: value}.placed(name, false)
 }
 
 // Latest returns a copy of t that, read for the first time, is read from its end.
@@ -46,23 +48,34 @@ func (t Topic[K, V]) PartitionedBy(p Partitioner[K, V]) Topic[K, V] {
 // Name is the topic's name.
 func (t Topic[K, V]) Name() string { return t.name }
 
-// Encode returns the key and the value of r as bytes, nil where r has none.
-func (t Topic[K, V]) Encode(r Record[K, V]) (key, value []byte, err error) {
+// Encode returns r as bytes, nil where r has no key or value, and the headers that
+// belong to them: those of r and what the serdes add.
+func (t Topic[K, V]) Encode(r Record[K, V]) (key, value []byte, headers []Header, err error) {
+	if t.appends() {
+		one, set := t.withHeaders(r.Headers)
+		key, value, _, err = one.Encode(r)
+		return key, value, set.list, err
+	}
 	if !r.NullKey {
 		if key, err = t.key.Append([]byte{}, r.Key); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	if !r.NullValue {
 		if value, err = t.value.Append([]byte{}, r.Value); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	return key, value, nil
+	return key, value, r.Headers, nil
 }
 
-// Decode is the inverse of Encode. It does not retain key or value.
-func (t Topic[K, V]) Decode(key, value []byte) (r Record[K, V], err error) {
+// Decode is the inverse of Encode. It does not retain key or value, but headers: the
+// record has those that are not the serdes' own.
+func (t Topic[K, V]) Decode(key, value []byte, headers ...Header) (Record[K, V], error) {
+	return t.decode(key, value, headers)
+}
+
+func (t *Topic[K, V]) decodeBytes(key, value []byte) (r Record[K, V], err error) {
 	r.NullKey, r.NullValue = key == nil, value == nil
 	if key != nil {
 		if r.Key, err = t.key.Decode(key); err != nil {
@@ -77,8 +90,15 @@ func (t Topic[K, V]) Decode(key, value []byte) (r Record[K, V], err error) {
 	return r, nil
 }
 
-// encodeTo is Encode into the arena of a task.
+// encodeTo is Encode into the arena of a task. It changes the headers of r to those
+// that are to be written.
 func (t *Topic[K, V]) encodeTo(a *task.Arena, r *Record[K, V]) (key, value []byte, err error) {
+	if t.appends() {
+		one, set := t.withHeaders(r.Headers)
+		key, value, err = one.encodeTo(a, r)
+		r.Headers = set.list
+		return key, value, err
+	}
 	if !r.NullKey {
 		if key, err = t.key.Append(a.Tail(), r.Key); err != nil {
 			return nil, nil, fmt.Errorf("key for topic %q: %w", t.name, err)

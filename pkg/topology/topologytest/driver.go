@@ -102,14 +102,14 @@ func (d *Driver) Send[K, V any](to topology.Topic[K, V], key K, value V) {
 // record without a time gets the driver's.
 func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
 	d.tb.Helper()
-	key, value, err := to.Encode(r)
+	key, value, headers, err := to.Encode(r)
 	if err != nil {
 		d.tb.Fatal(err)
 	}
 	if r.Time.IsZero() {
 		r.Time = time.UnixMilli(d.now)
 	}
-	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers})
 }
 
 // PipeRaw writes one undecoded record to a topic.
@@ -171,11 +171,11 @@ func (d *Driver) Take[K, V any](from topology.Topic[K, V]) (rs []topology.Record
 	l := d.topic(from.Name())
 	for p := range d.partitions {
 		for _, m := range l.take(p) {
-			r, err := from.Decode(m.Key, m.Value)
+			r, err := from.Decode(m.Key, m.Value, m.Headers...)
 			if err != nil {
 				d.tb.Fatalf("%s[%d]@%d: %v", from.Name(), p, m.Offset, err)
 			}
-			r.Time, r.Headers = time.UnixMilli(m.Time).UTC(), m.Headers
+			r.Time = time.UnixMilli(m.Time).UTC()
 			rs = append(rs, r)
 		}
 	}
@@ -206,6 +206,21 @@ func (s Scope) Now() int64 { return s.d.now }
 
 // Late serves store.WindowStore.Open.
 func (s Scope) Late() {}
+
+// Changelog serves store.KV.Open.
+func (s Scope) Changelog(store string) string { return s.d.Changelog(store) }
+
+// Changelog serves store.KV.Open.
+func (d *Driver) Changelog(store string) string {
+	for _, sub := range d.plan.Subs {
+		for _, s := range sub.Stores {
+			if s.Name == store {
+				return s.Restored(app)
+			}
+		}
+	}
+	return task.Changelog(app, store)
+}
 
 // Late serves store.WindowStore.Open.
 func (d *Driver) Late() {}
@@ -305,7 +320,9 @@ func (d *Driver) open() {
 				err = d.resume(t)
 			}
 			if err != nil {
-				d.tb.Fatal(fmt.Errorf("topologytest: %w", err))
+				d.onError(fmt.Errorf("topologytest: %w", err))
+				d.tasks = nil
+				return
 			}
 			tasks = append(tasks, t)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/leatstream/leat/internal/offsetmeta"
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 // A place is one partition of a topic.
@@ -84,6 +85,19 @@ const (
 func (d *Driver) Restart(local Local) {
 	d.tb.Helper()
 	d.Commit()
+	d.Crash(local)
+}
+
+// Upgrade is Restart with another topology, as the next version of the service brings
+// it. If its tasks cannot be opened, OnError says why.
+func (d *Driver) Upgrade(b *topology.Builder, local Local) {
+	d.tb.Helper()
+	t, err := b.Build()
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	d.Commit()
+	d.plan = t.Plan()
 	d.Crash(local)
 }
 

@@ -105,11 +105,15 @@ func (g *generator) write(ctx context.Context, topics map[string]string) (n int6
 
 // send writes one record. A record that cannot be written ends the generator.
 func send[V any](ctx context.Context, g *generator, to topology.Topic[string, V], r topology.Record[string, V]) error {
-	key, value, err := to.Encode(r)
+	key, value, headers, err := to.Encode(r)
 	if err != nil {
 		return err
 	}
-	g.client.Produce(ctx, &kgo.Record{Topic: to.Name(), Key: key, Value: value, Timestamp: r.Time}, func(_ *kgo.Record, err error) {
+	out := &kgo.Record{Topic: to.Name(), Key: key, Value: value, Timestamp: r.Time}
+	for _, h := range headers {
+		out.Headers = append(out.Headers, kgo.RecordHeader(h))
+	}
+	g.client.Produce(ctx, out, func(_ *kgo.Record, err error) {
 		if err != nil {
 			g.fail(fmt.Errorf("topic %s: %w: processor topics prints how to create it", to.Name(), err))
 		}
