@@ -2,9 +2,6 @@ package conformance
 
 // pending are the scenarios of testdata that nobody has written yet.
 var pending = map[string]bool{
-	"hopping-emit-on-close":              true,
-	"session-emit-on-close":              true,
-	"sliding-emit-on-close":              true,
 	"stream-globaltable-inner":           true,
 	"stream-globaltable-left":            true,
 	"stream-self-join":                   true,
@@ -28,5 +25,4 @@ var pending = map[string]bool{
 	"suppress-session-close":             true,
 	"suppress-time-limit":                true,
 	"suppress-window-close":              true,
-	"tumbling-emit-on-close":             true,
 }

@@ -18,8 +18,15 @@ var windows = family{
 		w := window.Hopping(ms(1000), ms(300)).Grace(ms(600))
 		windowed(topology.Windowed(b.From(topic("in")), w).Fold(windowTexts("s"), appendText)).To(topic("out"))
 	},
-	"sliding-aggregate-grace0":    slidingAggregate(0),
-	"sliding-aggregate-grace700":  slidingAggregate(700),
+	"sliding-aggregate-grace0":   slidingAggregate(0),
+	"sliding-aggregate-grace700": slidingAggregate(700),
+	"tumbling-emit-on-close":     emitOnClose(window.Tumbling(ms(1000)).Grace(ms(500))),
+	"hopping-emit-on-close":      emitOnClose(window.Hopping(ms(1000), ms(250)).Grace(ms(500))),
+	"sliding-emit-on-close":      emitOnClose(window.SlidingBy(ms(500)).Grace(ms(500))),
+	"session-emit-on-close": func(b *topology.Builder) {
+		w := window.Sessions(ms(400)).Grace(ms(500))
+		windowedCounts(topology.Sessions(b.From(topic("in")), w).OnClose().Count(sessionNumbers("s"))).To(topic("out"))
+	},
 	"session-aggregate-grace0":    sessionAggregate(0),
 	"session-aggregate-grace1000": sessionAggregate(1000),
 	"session-count": func(b *topology.Builder) {
@@ -34,6 +41,12 @@ func tumblingCount(grace int64) func(*topology.Builder) {
 	return func(b *topology.Builder) {
 		w := window.Tumbling(ms(1000)).Grace(ms(grace))
 		windowedCounts(topology.Windowed(b.From(topic("in")), w).Count(windowNumbers("s"))).To(topic("out"))
+	}
+}
+
+func emitOnClose(w window.Windows) func(*topology.Builder) {
+	return func(b *topology.Builder) {
+		windowedCounts(topology.Windowed(b.From(topic("in")), w).OnClose().Count(windowNumbers("s"))).To(topic("out"))
 	}
 }
 

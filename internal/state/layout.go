@@ -56,7 +56,7 @@ func NewSegments(retention int64, at int) Segments {
 // Live is the first time whose entries have not expired.
 func (s *Store) Live(g Segments) int64 {
 	if s.observed == NeverObserved {
-		return NeverObserved
+		return NeverObserved + 1
 	}
 	return s.observed - g.Retention + 1
 }
@@ -65,7 +65,7 @@ func (s *Store) Live(g Segments) int64 {
 // the first segment that is left.
 func (s *Store) Trim(g Segments, now int64) (first int64) {
 	s.Observe(now)
-	first = g.Segment(s.Live(g) - 1) // a millisecond more than can be read, as in Kafka Streams
+	first = g.first(s)
 	switch {
 	case first > 0 && g.Ordered:
 		s.expireBelow(uint64(2 * first))
@@ -74,6 +74,13 @@ func (s *Store) Trim(g Segments, now int64) (first int64) {
 	}
 	return first
 }
+
+// Floor is the time that the first segment which is kept begins with.
+func (s *Store) Floor(g Segments) int64 { return g.first(s) * g.Interval }
+
+// first is the first segment of s that is kept: that of a millisecond before the first
+// time that can be read, as in Kafka Streams.
+func (g Segments) first(s *Store) int64 { return g.Segment(s.Live(g) - 1) }
 
 // Logged implements Layout.
 func (g Segments) Logged(key []byte) []byte {

@@ -13,11 +13,12 @@ const (
 	DropStale                   // the row that an answer of a foreign-key join is for has changed since
 	DropPast                    // an older version of a row changed, which the operator does not mind
 	DropPartitioner             // the topic's partitioner chose no partition
+	DropExpired                 // a window had left its store before it could be emitted
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner", "expired"}
 
 func (d Drop) String() string { return dropNames[d] }
 

@@ -60,6 +60,7 @@ type savepoint struct {
 	streamTime int64
 	inputTime  int64
 	times      []int64
+	tallies    []int64
 	drops      Drops
 }
 
@@ -73,6 +74,10 @@ func (t *Task) mark(in *input) {
 	p.times = p.times[:0]
 	for _, nt := range t.nodeTimes {
 		p.times = append(p.times, nt.at)
+	}
+	p.tallies = p.tallies[:0]
+	for _, y := range t.tallies {
+		p.tallies = append(p.tallies, y.N)
 	}
 	for _, s := range t.stores {
 		s.State.Mark()
@@ -96,6 +101,9 @@ func (t *Task) undo(in *input) {
 	}
 	for i, nt := range t.nodeTimes[:len(p.times)] {
 		nt.at = p.times[i]
+	}
+	for i, y := range t.tallies {
+		y.N = p.tallies[i]
 	}
 	for _, s := range t.stores {
 		s.State.Undo()

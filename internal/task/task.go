@@ -41,6 +41,7 @@ type Task struct {
 	stores    []*StorePartition
 	timers    []*Timer
 	nodeTimes []*NodeTime
+	tallies   []*Tally
 	flushes   []flushHook
 
 	streamTime int64 // offsetmeta.Unknown before the first record
@@ -333,6 +334,9 @@ func (nt *NodeTime) Advance(now int64) int64 {
 	nt.at = max(nt.at, now)
 	return nt.at
 }
+
+// At returns the time; ok is false if there is none yet.
+func (nt *NodeTime) At() (at int64, ok bool) { return nt.at, nt.at != offsetmeta.Unknown }
 
 type flushHook struct {
 	node int

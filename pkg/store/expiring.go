@@ -166,11 +166,16 @@ func (v *expiring[K]) time(local []byte) int64 {
 	return int64(binary.BigEndian.Uint64(local[len(local)-v.segments.At:]))
 }
 
+// A Walked is where a walk in the order of time has ended.
+type Walked struct {
+	Next int64 // the time of the first entry after those walked over; math.MaxInt64: there is none
+	Lost int   // how many entries had expired, and were passed over
+}
+
 // inOrder calls fn for the entries of an ordered store with times from from to to, in
-// the order of their times. Those that have just expired are among them. It returns
-// the time of the first entry after those, math.MaxInt64 if there is none.
-func (v *expiring[K]) inOrder(from, to int64, fn func(local, raw []byte, at int64) error) (next int64, err error) {
-	next = math.MaxInt64
+// the order of their times, but for those before floor.
+func (v *expiring[K]) inOrder(from, to, floor int64, fn func(local, raw []byte, at int64) error) (w Walked, err error) {
+	w.Next = math.MaxInt64
 	lo := v.segments.AppendOrder(nil, max(0, from))
 	for more := true; more; {
 		more = false
@@ -180,9 +185,14 @@ func (v *expiring[K]) inOrder(from, to int64, fn func(local, raw []byte, at int6
 				more = true
 				return false
 			}
-			if t := int64(binary.BigEndian.Uint64(key[8:])); t > to {
-				next = t
+			t := int64(binary.BigEndian.Uint64(key[8:]))
+			switch {
+			case t > to:
+				w.Next = t
 				return false
+			case t < floor:
+				w.Lost++
+				return true
 			}
 			err = v.own(key, fn)
 			return err == nil
@@ -191,10 +201,10 @@ func (v *expiring[K]) inOrder(from, to int64, fn func(local, raw []byte, at int6
 			err = e
 		}
 		if err != nil {
-			return 0, err
+			return Walked{}, err
 		}
 	}
-	return next, nil
+	return w, nil
 }
 
 // own calls fn for the entry that the one at key orders.

@@ -221,11 +221,10 @@ func (v *SessionView[K, V]) every(d direction) iter.Seq2[Entry[window.Windowed[K
 }
 
 // InOrder calls fn for the sessions that end from from to to, in ms and both
-// inclusive, in the order of their ends, until fn fails. It returns the end of the
-// first session after those, math.MaxInt64 if there is none. The store must be one
-// InOrder.
-func (v *SessionView[K, V]) InOrder(from, to int64, fn func(w window.Windowed[K], val V) error) (next int64, err error) {
-	return v.inOrder(from, to, func(local, raw []byte, at int64) error {
+// inclusive, in the order of their ends, until fn fails. The store must be one InOrder.
+// Only what is of a segment that has expired is passed over, as in Kafka Streams.
+func (v *SessionView[K, V]) InOrder(from, to int64, fn func(w window.Windowed[K], val V) error) (Walked, error) {
+	return v.inOrder(from, to, v.s.Floor(v.segments), func(local, raw []byte, at int64) error {
 		e, err := v.entry(local, raw, at)
 		if err != nil {
 			return err

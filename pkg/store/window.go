@@ -255,10 +255,11 @@ func (v *WindowView[K, V]) span(from, to int64, d direction) iter.Seq2[Entry[win
 }
 
 // InOrder calls fn for the windows that begin from from to to, in ms and both
-// inclusive, in the order of their starts, until fn fails. It returns the start of the
-// first window after those, math.MaxInt64 if there is none. The store must be one InOrder.
-func (v *WindowView[K, V]) InOrder(from, to int64, fn func(w window.Windowed[K], val V, at int64) error) (next int64, err error) {
-	return v.inOrder(from, to, func(local, raw []byte, at int64) error {
+// inclusive, in the order of their starts, until fn fails. The store must be one
+// InOrder. What has expired is passed over, a millisecond later than elsewhere, as in
+// Kafka Streams.
+func (v *WindowView[K, V]) InOrder(from, to int64, fn func(w window.Windowed[K], val V, at int64) error) (Walked, error) {
+	return v.inOrder(from, to, v.s.Live(v.segments)-1, func(local, raw []byte, at int64) error {
 		e, err := v.entry(local, raw, at)
 		if err != nil {
 			return err

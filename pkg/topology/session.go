@@ -10,6 +10,7 @@ import (
 type SessionStream[K, V any] struct {
 	s       Stream[K, V]
 	windows window.Session
+	onClose bool
 }
 
 // Sessions gathers the records of s by key and session. It is a function, and not a
@@ -24,6 +25,14 @@ func Sessions[K, V any](s Stream[K, V], w window.Session) SessionStream[K, V] {
 		s.b.fail("sessions: %v", err)
 	}
 	return SessionStream[K, V]{s: s, windows: w}
+}
+
+// OnClose makes the aggregation emit each session once, when it has closed: when
+// stream time minus the grace period and the gap has passed its end. Sessions come in
+// the order of their ends. Nothing closes without a record that moves stream time.
+func (s SessionStream[K, V]) OnClose() SessionStream[K, V] {
+	s.onClose = true
+	return s
 }
 
 // Count counts the records of each session, those whose value is null too, as Kafka
@@ -79,6 +88,9 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 	if !enough {
 		b.fail("store %q: its retention is less than the %d ms of its sessions' gap and grace period: raise it, or leave it out", st.Name(), keep)
 	}
+	if s.onClose {
+		st = st.InOrder()
+	}
 	s.s.needsKey(kind, st.Name())
 	b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
@@ -87,7 +99,9 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 			w: w, view: st.Open(scope{w.t, n}), out: out, merger: m, windows: s.windows,
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
 		}
-		if o.coalesce {
+		if s.onClose {
+			g.closer = newCloser(w.t, n.name)
+		} else if o.coalesce {
 			w.t.OnFlush(g.flush)
 		}
 		return g.process, nil
@@ -105,6 +119,7 @@ type sessions[K, V, A any] struct {
 	merger   merger[K, V, A]
 	windows  window.Session
 	now      *task.NodeTime // the greatest timestamp that came here
+	closer   *closer        // nil: every update is emitted, or what a commit makes of them
 	coalesce bool
 	met      []session[A]                  // those that the record in hand touches
 	u        update[window.Windowed[K], A] // the one in hand; kept here so that it need not escape
@@ -126,7 +141,10 @@ func (g *sessions[K, V, A]) process(r Record[K, V]) error {
 		g.w.t.Drop(task.DropNullValue)
 		return nil
 	}
-	return g.take(&r, at, closed)
+	if err := g.take(&r, at, closed); err != nil {
+		return err
+	}
+	return g.close(&r, closed)
 }
 
 // take folds r into the sessions it touches, which become one.
@@ -173,8 +191,14 @@ func (g *sessions[K, V, A]) set(k K, span window.Span, old, agg Opt[A]) (err err
 	} else {
 		err = g.view.Delete(u.Key)
 	}
-	if err != nil || g.coalesce {
+	switch {
+	case err != nil:
 		return err
+	case g.closer != nil:
+		g.closer.opened(span.End)
+		return nil
+	case g.coalesce:
+		return nil
 	}
 	return g.out.Emit(*u)
 }

@@ -56,7 +56,10 @@ func (s *slider[K, V, A]) process(r Record[K, V]) error {
 	if at < s.size {
 		return s.early(&r, at)
 	}
-	return s.insert(&r, at)
+	if err := s.insert(&r, at); err != nil {
+		return err
+	}
+	return s.closeSliding(&r, s.size, s.closed)
 }
 
 // look finds the windows that a record at a time may matter to.

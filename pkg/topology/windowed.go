@@ -10,6 +10,7 @@ import (
 type WindowedStream[K, V any] struct {
 	s       Stream[K, V]
 	windows window.Windows
+	onClose bool
 }
 
 // Windowed gathers the records of s by key and window. It is a function, and not a
@@ -20,6 +21,18 @@ func Windowed[K, V any](s Stream[K, V], w window.Windows) WindowedStream[K, V] {
 		s.b.fail("windows: %v", err)
 	}
 	return WindowedStream[K, V]{s: s, windows: w}
+}
+
+// OnClose makes the aggregation emit each window once, when it has closed: when
+// stream time minus the grace period has passed its end. Windows come in the order of
+// time, with their last value and its timestamp. Nothing closes without a record that
+// moves stream time. It is refused for windows that never end.
+func (s WindowedStream[K, V]) OnClose() WindowedStream[K, V] {
+	if t, ok := s.windows.(window.Time); ok && t.Endless() {
+		s.s.b.fail("windows: with OnClose a window that never ends is never emitted: leave it out, or let the windows end")
+	}
+	s.onClose = true
+	return s
 }
 
 // Count counts the records of each key and window, those whose value is null too, as
@@ -91,6 +104,9 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if !enough {
 		b.fail("store %q: its retention is less than the %d ms that its windows and their grace period need: raise it, or leave it out", st.Name(), keep)
 	}
+	if s.onClose {
+		st = st.InOrder()
+	}
 	s.s.needsKey(kind, st.Name())
 	b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
@@ -99,7 +115,9 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 			w: w, view: st.Open(scope{w.t, n}), out: out, folder: f, grace: s.windows.GracePeriod(),
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
 		}
-		if o.coalesce {
+		if s.onClose {
+			g.closer = newCloser(w.t, n.name)
+		} else if o.coalesce {
 			w.t.OnFlush(g.flush)
 		}
 		if w, ok := s.windows.(window.Sliding); ok {
@@ -137,6 +155,7 @@ type gatherer[K, V, A any] struct {
 	folder   folder[K, V, A]
 	grace    int64
 	now      *task.NodeTime // the greatest timestamp that came here
+	closer   *closer        // nil: every update is emitted, or what a commit makes of them
 	coalesce bool
 	u        update[window.Windowed[K], A] // the one in hand; kept here so that it need not escape
 }
@@ -168,7 +187,7 @@ func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error 
 				return err
 			}
 		}
-		return nil
+		return g.closeTimed(&r, windows.Size(), closed)
 	}
 }
 
@@ -191,8 +210,14 @@ func (g *gatherer[K, V, A]) set(r *Record[K, V], span window.Span, old, agg Opt[
 	} else {
 		err = g.view.Store(r.Key, span.Start, u.New, at)
 	}
-	if err != nil || g.coalesce {
+	switch {
+	case err != nil:
 		return err
+	case g.closer != nil:
+		g.closer.opened(span.Start)
+		return nil
+	case g.coalesce:
+		return nil
 	}
 	return g.out.Emit(*u)
 }
