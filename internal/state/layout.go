@@ -29,6 +29,22 @@ func (Plain) Replay(r *Restorer, key, value []byte, time int64) error {
 	return nil
 }
 
+// Fronted is the layout of a store whose entries are ordered by one byte of their
+// changelog keys first: by the one at At.
+type Fronted struct{ At int }
+
+// Logged implements Layout.
+func (Fronted) Logged(key []byte) []byte { return key[1:] }
+
+// Replay implements Layout.
+func (f Fronted) Replay(r *Restorer, key, value []byte, time int64) error {
+	if len(key) <= f.At {
+		return fmt.Errorf("a key of %d bytes has none at %d", len(key), f.At)
+	}
+	r.Set(append(append(r.room(1+len(key)), key[f.At]), key...), value, time)
+	return nil
+}
+
 // Segments is the layout of a store whose entries expire. An entry's key is the
 // number of its segment, eight bytes, and then the key that the changelog has,
 // which holds the entry's time, eight bytes, at At bytes from its end. So one
@@ -38,6 +54,7 @@ type Segments struct {
 	Retention int64 // of an entry, ms: at least so long can it be read
 	Interval  int64 // of a segment, ms
 	At        int
+	Numbered  bool // the key ends in a number that Number gave, four bytes
 
 	// Ordered says that the entries can also be walked in the order of their times.
 	// For that each has a second entry, which holds nothing and is not logged: its key
@@ -97,6 +114,9 @@ func (g Segments) Replay(r *Restorer, key, value []byte, time int64) error {
 	}
 	at := int64(binary.BigEndian.Uint64(key[len(key)-g.At:]))
 	r.Observe(at)
+	if g.Numbered {
+		r.s.ResumeNumber(int64(binary.BigEndian.Uint32(key[len(key)-4:])))
+	}
 	local := r.room(segmentSize + len(key))
 	r.Set(append(g.Append(local, at), key...), value, time)
 	if g.Ordered {
@@ -161,6 +181,23 @@ func (s *Store) Observe(now int64) { s.observed = max(s.observed, now) }
 func (s *Store) Resume(now int64) {
 	s.Observe(now)
 	s.committedTime = s.observed
+}
+
+// Number returns a number that tells an entry from the others under its key and time.
+// It is greater than those given before, until it starts again after 2^31.
+func (s *Store) Number() uint32 {
+	s.number++
+	return uint32(s.number & math.MaxInt32)
+}
+
+// LastNumber is how many numbers were given: what is to be committed, so that after a
+// restart none is given twice.
+func (s *Store) LastNumber() int64 { return s.number }
+
+// ResumeNumber goes on after a number that was committed.
+func (s *Store) ResumeNumber(last int64) {
+	s.number = max(s.number, last)
+	s.committedNumber = s.number
 }
 
 // expireBelow drops every entry of the segments below the given one, with the commit of

@@ -44,8 +44,12 @@ type Store struct {
 	expiring      uint64 // the floor as of the next Commit
 	floorSent     bool   // the engine has been told
 
-	markedTime  int64 // observed and expiring at the Mark
-	markedFloor uint64
+	number          int64 // the last that Number gave
+	committedNumber int64 // number as of the last Commit
+
+	markedTime   int64 // observed, expiring and number at the Mark
+	markedFloor  uint64
+	markedNumber int64
 }
 
 // Open returns the store kept under ns in eng, at the position the engine has. A nil

@@ -106,6 +106,9 @@ func (t *Task) Points() []Point {
 // name holds an @.
 const observedSuffix = "@time"
 
+// numberSuffix, behind a store's name, names the last number given to an entry.
+const numberSuffix = "@number"
+
 func (t *Task) times() map[string]int64 {
 	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers))
 	for _, nt := range t.nodeTimes {
@@ -116,6 +119,9 @@ func (t *Task) times() map[string]int64 {
 	for _, s := range t.stores {
 		if at := s.State.Observed(); at != state.NeverObserved {
 			times[s.Name+observedSuffix] = at
+		}
+		if n := s.State.LastNumber(); n > 0 {
+			times[s.Name+numberSuffix] = n
 		}
 	}
 	for _, tm := range t.timers {
@@ -146,6 +152,9 @@ func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) erro
 		for _, s := range t.stores {
 			if at, ok := meta.Times[s.Name+observedSuffix]; ok {
 				s.State.Resume(at)
+			}
+			if n, ok := meta.Times[s.Name+numberSuffix]; ok {
+				s.State.ResumeNumber(n)
 			}
 		}
 		for _, tm := range t.timers {
@@ -192,8 +201,12 @@ func (t *Task) checkMetadata() error {
 		m.Times[tm.name] = 0
 	}
 	for _, s := range t.stores {
-		if _, ok := s.State.Layout().(state.Segments); ok {
+		g, ok := s.State.Layout().(state.Segments)
+		if ok {
 			m.Times[s.Name+observedSuffix] = 0
+		}
+		if g.Numbered {
+			m.Times[s.Name+numberSuffix] = 0
 		}
 	}
 	if n := len(m.Encode()); n > offsetmeta.MaxBytes {

@@ -338,6 +338,12 @@ func (nt *NodeTime) Advance(now int64) int64 {
 // At returns the time; ok is false if there is none yet.
 func (nt *NodeTime) At() (at int64, ok bool) { return nt.at, nt.at != offsetmeta.Unknown }
 
+// Set replaces the time, be it by an earlier one.
+func (nt *NodeTime) Set(at int64) { nt.at = at }
+
+// Forget leaves no time.
+func (nt *NodeTime) Forget() { nt.at = offsetmeta.Unknown }
+
 type flushHook struct {
 	node int
 	fn   func() error

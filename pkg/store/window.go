@@ -93,9 +93,13 @@ func (d WindowStore[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) {
 func (d WindowStore[K, V]) Spec() Spec {
 	s := d.spec
 	layout := state.NewSegments(max(1, d.retention), windowTail)
-	layout.Ordered = d.ordered
+	layout.Ordered, layout.Numbered = d.ordered, d.repeats
 	s.Layout = layout
 	s.Configs = changelogConfig(d.retention, s.Configs)
+	if d.repeats {
+		s.Configs["cleanup.policy"] = "delete" // no two records have one key
+		maps.Copy(s.Configs, d.spec.Configs)
+	}
 	s.Serdes = serdesOf(d.key, d.value, windowTail)
 	return s
 }
@@ -114,8 +118,7 @@ func (d WindowStore[K, V]) Open(s Scope) *WindowView[K, V] {
 // goroutine of its task, and is not safe for concurrent use.
 type WindowView[K, V any] struct {
 	expiring[K]
-	d   WindowStore[K, V]
-	seq uint32
+	d WindowStore[K, V]
 }
 
 // Get returns the value of k in the window that begins at start, and whether there is
@@ -130,7 +133,7 @@ func (v *WindowView[K, V]) Load(k K, start int64) (val V, at int64, ok bool, err
 	if start < v.s.Live(v.segments) {
 		return val, 0, false, nil
 	}
-	if err := v.encode(k, start, 0); err != nil {
+	if err := v.encode(k, start); err != nil {
 		return val, 0, false, err
 	}
 	raw, at, ok, err := v.s.Get(v.buf)
@@ -153,36 +156,39 @@ func (v *WindowView[K, V]) Store(k K, start int64, val V, at int64) error {
 	if !v.admit(start) {
 		return nil
 	}
-	if v.d.repeats {
-		v.seq = (v.seq + 1) & math.MaxInt32
-	}
-	if err := v.encode(k, start, v.seq); err != nil {
+	if err := v.encode(k, start); err != nil {
 		return err
 	}
 	b, err := v.d.value.Append(v.buf, val)
 	if err != nil {
 		return err
 	}
-	if b == nil { // the value is null
+	n := len(v.buf)
+	switch {
+	case v.d.repeats && b == nil: // there is nothing that a null could delete
+		return nil
+	case v.d.repeats:
+		binary.BigEndian.PutUint32(b[n-4:], v.s.Number())
+	case b == nil:
 		v.remove(start, at)
 		return nil
 	}
-	n := len(v.buf)
 	v.buf = b
 	return v.put(n, start, at)
 }
 
-// Delete removes k from the window that begins at start.
+// Delete removes k from the window that begins at start. A store that keeps every
+// value deletes none before it expires.
 func (v *WindowView[K, V]) Delete(k K, start time.Time) error {
 	return v.Remove(k, start.UnixMilli(), v.scope.Now())
 }
 
 // Remove is Delete with times in ms.
 func (v *WindowView[K, V]) Remove(k K, start int64, at int64) error {
-	if !v.admit(start) {
+	if v.d.repeats || !v.admit(start) {
 		return nil
 	}
-	if err := v.encode(k, start, 0); err != nil {
+	if err := v.encode(k, start); err != nil {
 		return err
 	}
 	v.remove(start, at)
@@ -190,11 +196,11 @@ func (v *WindowView[K, V]) Remove(k K, start int64, at int64) error {
 }
 
 // encode makes buf the key of an entry.
-func (v *WindowView[K, V]) encode(k K, start int64, seq uint32) error {
+func (v *WindowView[K, V]) encode(k K, start int64) error {
 	if err := v.expiring.encode(k, start); err != nil {
 		return err
 	}
-	v.buf = binary.BigEndian.AppendUint32(v.buf, seq)
+	v.buf = binary.BigEndian.AppendUint32(v.buf, 0) // the number
 	return nil
 }
 
