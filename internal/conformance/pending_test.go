@@ -2,8 +2,6 @@ package conformance
 
 // pending are the scenarios of testdata that nobody has written yet.
 var pending = map[string]bool{
-	"stream-globaltable-inner":           true,
-	"stream-globaltable-left":            true,
 	"stream-versioned-table-grace-inner": true,
 	"stream-versioned-table-grace-left":  true,
 	"stream-versioned-table-inner":       true,

@@ -16,4 +16,14 @@ var streamTables = family{
 		rows := table(b, "table")
 		b.From(topic("stream")).LeftJoinTable(rows, leftConcat).To(topic("out"))
 	},
+	"stream-globaltable-inner": func(b *topology.Builder) {
+		rows := b.GlobalTable(topic("global"), texts("global"))
+		b.From(topic("stream")).JoinGlobal(rows, firstLetter, concat).To(topic("out"))
+	},
+	"stream-globaltable-left": func(b *topology.Builder) {
+		rows := b.GlobalTable(topic("global"), texts("global"))
+		b.From(topic("stream")).LeftJoinGlobal(rows, firstLetter, leftConcat).To(topic("out"))
+	},
 }
+
+func firstLetter(_, v string) topology.Opt[string] { return topology.Some(v[:1]) }

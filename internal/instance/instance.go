@@ -76,9 +76,10 @@ type Instance struct {
 	group        *kafka.Group
 	layout       *layout.Layout
 	topics       map[string]kafka.Topic   // that exist, by name
-	tombstones   map[string]time.Duration // how long changelogs keep deletions; 0: not known
+	tombstones   map[string]time.Duration // how long changelogs keep deletions, at least
 	fetcher      *fetch.Fetcher
 	stopFetching context.CancelFunc
+	globals      *globals // nil: the topology has none
 	member       *member.Member
 	follower     *follower
 	workers      []*worker.Worker
@@ -165,6 +166,9 @@ func (in *Instance) start(ctx context.Context) (err error) {
 		return err
 	}
 	if err := in.openReaders(); err != nil {
+		return err
+	}
+	if err := in.openGlobals(ctx); err != nil {
 		return err
 	}
 	return in.launch(ctx)
@@ -285,6 +289,9 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		return err
 	}
 	in.run("standby", in.follower.run)
+	if in.globals != nil {
+		in.run("global tables", in.globals.follow)
+	}
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,

@@ -190,17 +190,6 @@ func (r *replay) startOver() error {
 	return r.store.Wipe()
 }
 
-// maxAge is how long local state may have been without its changelog before
-// compaction may have dropped tombstones that it has not seen: delete.retention.ms,
-// less some for clocks that differ.
-func (r *replay) maxAge() time.Duration {
-	keeps := r.in.tombstones[r.changelog.Topic]
-	if keeps <= 0 {
-		keeps = 24 * time.Hour // Kafka's default
-	}
-	return keeps / 10 * 9
-}
-
 // distrust returns why local state is not to be used; "" if it is.
 func (r *replay) distrust(id [16]byte) string {
 	p, ok := r.store.Position()
@@ -216,7 +205,7 @@ func (r *replay) distrust(id [16]byte) string {
 		return fmt.Sprintf("it is at %d, beyond the changelog's end, %d", p.Offset, r.end)
 	case p.Offset < r.begin:
 		return fmt.Sprintf("it is at %d, below the changelog's start, %d", p.Offset, r.begin)
-	case age > r.maxAge() && p.Offset < r.end:
+	case age > r.in.tombstones[r.changelog.Topic] && p.Offset < r.end:
 		return fmt.Sprintf("it is %v old: the changelog may have dropped deletions since", age.Round(time.Minute))
 	}
 	return ""

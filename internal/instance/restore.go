@@ -124,6 +124,7 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
 		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
+		Globals:    in.globals.shared(),
 		Partitions: func(topic string) int32 { return in.topics[topic].Partitions },
 	}, func(task.Store) (*state.Store, error) {
 		next++

@@ -93,6 +93,7 @@ func (in *Instance) topicNames() (names []string) {
 			}
 		}
 	}
+	names = append(names, topicsOf(in.cfg.Plan.Globals)...)
 	if dead := in.cfg.Policies.DeadLetterTopic; dead != "" {
 		names = append(names, dead)
 	}
@@ -135,15 +136,14 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 			}
 		}
 	}
-	configs, err := kafka.TopicConfigs(ctx, in.admin, slices.Collect(maps.Keys(topics)), "cleanup.policy", "delete.retention.ms")
+	configs, err := kafka.TopicConfigs(ctx, in.admin, slices.Collect(maps.Keys(topics)), "cleanup.policy", deletionsKept)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	in.tombstones = map[string]time.Duration{}
 	for name, own := range topics {
-		ms, _ := strconv.ParseInt(configs[name]["delete.retention.ms"], 10, 64)
-		in.tombstones[name] = time.Duration(ms) * time.Millisecond
+		in.tombstones[name] = keepsDeletions(configs[name])
 		switch policy := configs[name]["cleanup.policy"]; {
 		case own:
 		case policy != "compact":
@@ -153,6 +153,21 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// deletionsKept is how long a compacted topic keeps a deletion: who has not read it by
+// then may never hear of it.
+const deletionsKept = "delete.retention.ms"
+
+// keepsDeletions is deletionsKept of a topic's configuration, less some for clocks that
+// differ.
+func keepsDeletions(configs map[string]string) time.Duration {
+	ms, _ := strconv.ParseInt(configs[deletionsKept], 10, 64)
+	keeps := time.Duration(ms) * time.Millisecond
+	if keeps <= 0 {
+		keeps = 24 * time.Hour // Kafka's default
+	}
+	return keeps / 10 * 9
 }
 
 func (in *Instance) spec(t layout.Topic) kafka.TopicSpec {

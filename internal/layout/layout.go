@@ -91,6 +91,11 @@ func (r *resolver) checkSources() {
 			r.fail("source topic %q does not exist: create it, or correct the name", name)
 		}
 	})
+	for _, g := range r.plan.Globals {
+		if r.counts[g.Topic] == 0 {
+			r.fail("topic %q of the global table %q does not exist: create it, or correct the name", g.Topic, g.Store)
+		}
+	}
 }
 
 // sizeRepartitions gives each repartition topic as many partitions as its author

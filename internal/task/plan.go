@@ -10,6 +10,7 @@ import (
 // number of times. It is immutable and may be shared.
 type Plan struct {
 	Subs        []*Sub
+	Globals     []Global
 	Fingerprint string // of the structure: equal plans have equal fingerprints
 	Checks      []Check
 }
@@ -48,6 +49,13 @@ func (t Topic) Resolve(app string) string {
 
 // Changelog returns the name that the changelog topic of a store has by default.
 func Changelog(app, store string) string { return app + "-" + store + "-changelog" }
+
+// A Global is a table that every process keeps whole: it reads all partitions of a
+// topic by itself, and no task has a part in it.
+type Global struct {
+	Store string
+	Topic string
+}
 
 // A Source is a topic that a sub-topology reads.
 type Source struct {
@@ -123,6 +131,7 @@ type Node struct {
 	Kind    string
 	Parents []int    // places in Sub.Nodes
 	Stores  []string // it uses
+	Globals []string // global tables it reads, by store
 	Topic   string   // it reads or writes, as printed
 	Open    func(t *Task) error
 }

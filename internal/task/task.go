@@ -20,6 +20,7 @@ type Env struct {
 	Policies    Policies
 	MaxTaskIdle int64                    // ms to wait for an empty input that is caught up; negative: wait for none
 	WallClock   int64                    // ms
+	Globals     map[string]*state.Shared // global tables by store
 	MaxRecord   int                      // bytes of an output record; 0: no limit
 	Counts      []int32                  // partitions of each source topic; nil: every topic has the task's
 	Partitions  func(topic string) int32 // of a topic that is written, 0 if it is not known; asked for custom partitioners alone
@@ -34,6 +35,7 @@ type Task struct {
 	policies  Policies
 	maxIdle   int64
 	maxRecord int
+	globals   map[string]*state.Shared
 	counts    func(string) int32
 
 	ports     []any
@@ -73,7 +75,7 @@ type StorePartition struct {
 // restored.
 func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, error)) (*Task, error) {
 	t := &Task{
-		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, counts: env.Partitions,
+		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, globals: env.Globals, counts: env.Partitions,
 		ports: make([]any, len(sub.Nodes)), streamTime: offsetmeta.Unknown, wallClock: env.WallClock,
 	}
 	for i, spec := range sub.Stores {
@@ -242,6 +244,15 @@ func (t *Task) Store(name string) *state.Store {
 		}
 	}
 	panic("task: no store " + name)
+}
+
+// Global returns the global table whose store is called name. The topology has checked
+// that there is one.
+func (t *Task) Global(name string) *state.Shared {
+	if s := t.globals[name]; s != nil {
+		return s
+	}
+	panic("task: no global table " + name)
 }
 
 // Send adds a record to the output. It refuses one that no broker would take, so

@@ -136,30 +136,39 @@ func (v *View[K, V]) Remove(k K, at int64) (err error) {
 // All returns every entry in the order of the encoded keys. The store may be
 // written to meanwhile: a key that has not been reached yet is seen as it is when
 // it is reached. After an error the sequence ends.
-func (v *View[K, V]) All() iter.Seq2[Entry[K, V], error] { return v.scan(nil, nil, false) }
+func (v *View[K, V]) All() iter.Seq2[Entry[K, V], error] { return v.d.scan(v.s, nil, nil, false) }
 
 // Reversed is All in the opposite order.
-func (v *View[K, V]) Reversed() iter.Seq2[Entry[K, V], error] { return v.scan(nil, nil, true) }
+func (v *View[K, V]) Reversed() iter.Seq2[Entry[K, V], error] { return v.d.scan(v.s, nil, nil, true) }
 
 // Range returns the entries from lo, inclusive, to hi, exclusive, in the order of
 // the encoded keys.
 func (v *View[K, V]) Range(lo, hi K) iter.Seq2[Entry[K, V], error] {
-	from, err := v.d.key.Append([]byte{}, lo)
-	to, err2 := v.d.key.Append([]byte{}, hi)
+	return v.d.span(v.s, lo, hi)
+}
+
+// ranged is bytes in order: a state.Store or a state.Shared.
+type ranged interface {
+	Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) error
+}
+
+func (d KV[K, V]) span(in ranged, lo, hi K) iter.Seq2[Entry[K, V], error] {
+	from, err := d.key.Append([]byte{}, lo)
+	to, err2 := d.key.Append([]byte{}, hi)
 	if err == nil {
 		err = err2
 	}
 	if err != nil {
 		return func(yield func(Entry[K, V], error) bool) { yield(Entry[K, V]{}, err) }
 	}
-	return v.scan(from, to, false)
+	return d.scan(in, from, to, false)
 }
 
-func (v *View[K, V]) scan(lo, hi []byte, reverse bool) iter.Seq2[Entry[K, V], error] {
+func (d KV[K, V]) scan(in ranged, lo, hi []byte, reverse bool) iter.Seq2[Entry[K, V], error] {
 	return func(yield func(Entry[K, V], error) bool) {
 		done := false
-		err := v.s.Range(lo, hi, reverse, func(key, value []byte, at int64) bool {
-			e, err := v.entry(key, value, at)
+		err := in.Range(lo, hi, reverse, func(key, value []byte, at int64) bool {
+			e, err := d.entry(key, value, at)
 			done = !yield(e, err) || err != nil
 			return !done
 		})
@@ -169,12 +178,12 @@ func (v *View[K, V]) scan(lo, hi []byte, reverse bool) iter.Seq2[Entry[K, V], er
 	}
 }
 
-func (v *View[K, V]) entry(key, value []byte, at int64) (e Entry[K, V], err error) {
+func (d KV[K, V]) entry(key, value []byte, at int64) (e Entry[K, V], err error) {
 	e.Time = time.UnixMilli(at).UTC()
-	if e.Key, err = v.d.key.Decode(key); err != nil {
+	if e.Key, err = d.key.Decode(key); err != nil {
 		return e, err
 	}
-	e.Value, err = v.d.value.Decode(value)
+	e.Value, err = d.value.Decode(value)
 	return e, err
 }
 

@@ -124,6 +124,9 @@ func Topics(t *topology.Topology, application string, partitions map[string]int3
 			}
 		}
 	}
+	for _, g := range t.Plan().Globals {
+		add(TopicNeed{Name: g.Topic, Kind: "source", Partitions: partitions[g.Topic]})
+	}
 	for _, sub := range t.Plan().Subs {
 		for _, s := range sub.Sinks {
 			if !s.Topic.Internal && !s.Dynamic {

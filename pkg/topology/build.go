@@ -36,7 +36,7 @@ func (b *Builder) Build() (*Topology, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
-	plan := &task.Plan{Checks: append(slices.Clip(b.checks), b.storeChecks()...)}
+	plan := &task.Plan{Globals: b.globals, Checks: append(slices.Clip(b.checks), b.storeChecks()...)}
 	for i, members := range b.split() {
 		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
 	}
@@ -61,6 +61,9 @@ func fingerprint(p *task.Plan) string {
 				fmt.Fprintln(h, "feeds", s.Topic)
 			}
 		}
+	}
+	for _, g := range p.Globals {
+		fmt.Fprintln(h, "keeps whole", g)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
@@ -168,7 +171,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 		}
 		stores = append(stores, n.stores...)
 		sub.Nodes = append(sub.Nodes, task.Node{
-			Name: n.name, Kind: n.kind, Parents: w.parents, Stores: n.stores, Topic: label(n),
+			Name: n.name, Kind: n.kind, Parents: w.parents, Stores: n.stores, Globals: n.globals, Topic: label(n),
 			Open: func(t *task.Task) error { w := w; w.t = t; return n.open(w) },
 		})
 	}
@@ -246,6 +249,9 @@ func (t *Topology) Describe() string {
 			describeNode(&b, sub, n)
 		}
 	}
+	for _, g := range t.plan.Globals {
+		fmt.Fprintf(&b, "global table %s\n  reads  %s\n", g.Store, g.Topic)
+	}
 	return b.String()
 }
 
@@ -257,8 +263,8 @@ func describeNode(b *strings.Builder, sub *task.Sub, n task.Node) {
 	for i, p := range n.Parents {
 		fmt.Fprintf(b, "%s %s", []string{" <-", ","}[min(i, 1)], sub.Nodes[p].Name)
 	}
-	if len(n.Stores) > 0 {
-		fmt.Fprintf(b, " [%s]", strings.Join(n.Stores, ", "))
+	if uses := slices.Concat(n.Stores, n.Globals); len(uses) > 0 {
+		fmt.Fprintf(b, " [%s]", strings.Join(uses, ", "))
 	}
 	if n.Topic != "" && len(n.Parents) > 0 {
 		fmt.Fprintf(b, " -> %s", n.Topic)

@@ -18,6 +18,7 @@ type Builder struct {
 	specs    map[string]store.Spec
 	backed   map[string]task.Topic // stores whose changelog is their source topic
 	checks   []task.Check
+	globals  []task.Global
 	coalesce bool
 	errs     []error
 }
@@ -102,6 +103,7 @@ type node struct {
 	name    string // the author's; made from kind and place where there is none
 	parents []int
 	stores  []string
+	globals []string   // global tables that are read
 	topic   task.Topic // read or written
 	dynamic bool       // writes topics chosen per record
 	keyed   bool       // equal keys must meet: its inputs are co-partitioned
@@ -141,11 +143,15 @@ func connect[In, Out any](b *Builder, n node, parent int, open func(w wiring, ou
 
 // own declares the store of an operator, which nobody else may own.
 func (b *Builder) own(d store.Descriptor, by string) {
-	if other, taken := b.owners[d.Name()]; taken {
-		b.fail("store %q belongs to %q and to %q: give each its own name", d.Name(), other, by)
-	}
-	b.owners[d.Name()] = by
+	b.claim(d.Name(), by)
 	b.use(d)
+}
+
+func (b *Builder) claim(store, by string) {
+	if other, taken := b.owners[store]; taken {
+		b.fail("store %q belongs to %q and to %q: give each its own name", store, other, by)
+	}
+	b.owners[store] = by
 }
 
 // use declares a store that may be shared.

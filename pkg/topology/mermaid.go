@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func (t *Topology) Mermaid() string {
 			for _, p := range n.Parents {
 				fmt.Fprintf(&b, "  n%d_%d --> %s\n", sub.ID, p, at)
 			}
-			for _, s := range n.Stores {
+			for _, s := range slices.Concat(n.Stores, n.Globals) {
 				fmt.Fprintf(&b, "  %s --- st_%s\n", at, mermaidID(s))
 			}
 			switch {
@@ -45,6 +46,9 @@ func (t *Topology) Mermaid() string {
 				fmt.Fprintf(&b, "  %s --> %s\n", at, topic(n.Topic))
 			}
 		}
+	}
+	for _, g := range t.plan.Globals {
+		fmt.Fprintf(&b, "  st_%s[(%q)]\n  %s --> st_%s\n", mermaidID(g.Store), g.Store, topic(g.Topic), mermaidID(g.Store))
 	}
 	return b.String()
 }

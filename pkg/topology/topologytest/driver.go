@@ -33,6 +33,8 @@ type Driver struct {
 	topics map[string]*log
 	since  int // records since the last commit
 	points map[place]task.Point
+
+	globals map[string]*state.Shared
 }
 
 // An Option changes how a driver runs.
@@ -112,11 +114,12 @@ func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]
 	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers})
 }
 
-// PipeRaw writes one undecoded record to a topic.
+// PipeRaw writes one undecoded record to a topic. A global table has it at once.
 func (d *Driver) PipeRaw(topic string, m task.Message) {
 	d.tb.Helper()
 	d.topic(topic).external = true
 	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
+	d.follow()
 	d.run()
 	if d.since++; d.since >= d.every {
 		d.Commit()
@@ -146,6 +149,7 @@ func (d *Driver) Commit() {
 	for _, l := range d.topics {
 		l.commit()
 	}
+	d.follow()
 }
 
 // settle makes what a task did permanent, as a committed transaction would.
@@ -225,6 +229,15 @@ func (d *Driver) Changelog(store string) string {
 // Late serves store.WindowStore.Open.
 func (d *Driver) Late() {}
 
+// OpenGlobal returns the bytes of a global table; it serves topology.GlobalTable.Open.
+func (d *Driver) OpenGlobal(name string) *state.Shared {
+	d.tb.Helper()
+	if d.globals[name] == nil {
+		d.tb.Fatalf("the topology has no global table %q", name)
+	}
+	return d.globals[name]
+}
+
 func (d *Driver) store(name string, p int32) *state.Store {
 	d.tb.Helper()
 	for _, tasks := range d.tasks {
@@ -301,7 +314,7 @@ func (d *Driver) deliver(o task.Output) {
 func (d *Driver) env() task.Env {
 	return task.Env{
 		App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: -1,
-		Partitions: func(string) int32 { return d.partitions },
+		Partitions: func(string) int32 { return d.partitions }, Globals: d.globals,
 	}
 }
 
@@ -309,6 +322,11 @@ func (d *Driver) env() task.Env {
 // inputs go on from what was committed.
 func (d *Driver) open() {
 	d.tb.Helper()
+	d.globals = map[string]*state.Shared{}
+	for _, g := range d.plan.Globals {
+		d.globals[g.Store] = state.NewShared(d.engine, g.Store)
+	}
+	d.follow()
 	d.tasks = nil
 	for _, sub := range d.plan.Subs {
 		var tasks []*task.Task

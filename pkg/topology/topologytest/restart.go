@@ -172,3 +172,33 @@ func (d *Driver) resume(t *task.Task) error {
 	}
 	return nil
 }
+
+// follow brings the global tables up to what is committed on their topics.
+func (d *Driver) follow() {
+	d.tb.Helper()
+	for _, g := range d.plan.Globals {
+		for p := range d.partitions {
+			if err := d.fill(d.globals[g.Store], d.topic(g.Topic), p); err != nil {
+				d.tb.Fatal(err)
+			}
+		}
+	}
+}
+
+func (d *Driver) fill(s *state.Shared, l *log, p int32) error {
+	records := l.partition(p)
+	if !l.external {
+		records = records[:l.committed[p]]
+	}
+	pos, _, err := s.Position(p)
+	if err != nil || pos.Offset == int64(len(records)) {
+		return err
+	}
+	f := s.Fill()
+	for _, m := range records[pos.Offset:] {
+		if m.Key != nil {
+			f.Set(m.Key, m.Value, m.Time)
+		}
+	}
+	return f.Write(p, engine.Position{Offset: int64(len(records))})
+}
