@@ -25,6 +25,10 @@ func FuzzDecode(f *testing.F) {
 		roundTrip(t, serde.Bytes, src, src)
 		roundTrip(t, serde.Float32, src, src)
 		roundTrip(t, serde.UUID, src, bytes.ToLower(src))
+		roundTrip(t, serde.List(serde.Int16), src, src)
+		roundTrip(t, serde.List(serde.Pointer(serde.Int32)), src, src)
+		roundTrip(t, serde.List(serde.Bytes), src, src)
+		roundTrip(t, serde.List(serde.List(serde.String)), src, src)
 		if v, err := serde.Float64.Decode(src); err == nil && v == v {
 			roundTrip(t, serde.Float64, src, src)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json/v2"
 	"fmt"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +30,14 @@ func TestGolden(t *testing.T) {
 		"string":  golden(serde.String, unquote),
 		"bytes":   golden(serde.Bytes, unhex),
 		"uuid":    golden(serde.UUID, uuid.Parse),
+
+		"list:int16":   goldenList(serde.Int16),
+		"list:int32":   goldenList(serde.Int32),
+		"list:int64":   goldenList(serde.Int64),
+		"list:float64": goldenList(serde.Float64),
+		"list:uuid":    goldenList(serde.UUID),
+		"list:bool":    goldenList(serde.Bool),
+		"list:string":  goldenList(serde.String),
 	}
 	lines := 0
 	for line := range goldenLines(t) {
@@ -66,9 +75,28 @@ func golden[T any](s serde.Serde[T], parse func(string) (T, error)) func(*testin
 	}
 }
 
+// goldenList reads lists, with null elements and, where there are none, without.
+func goldenList[T any](s serde.Serde[T]) func(*testing.T, string, []byte) {
+	return func(t *testing.T, text string, want []byte) {
+		t.Helper()
+		golden(serde.List(serde.Pointer(s)), parseJSON[[]*T])(t, text, want)
+		plain := serde.List(s)
+		if !strings.Contains(text, "null") {
+			golden(plain, parseJSON[[]T])(t, text, want)
+		} else if v, err := plain.Decode(want); err == nil {
+			t.Errorf("Decode(%x) = %v, which has no place for a null", want, v)
+		}
+	}
+}
+
+func parseJSON[T any](text string) (v T, err error) {
+	err = json.Unmarshal([]byte(text), &v)
+	return v, err
+}
+
 // same compares by the text of %v, which tells 0 from -0 and takes a NaN for a
 // NaN.
-func same[T any](a, b T) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
+func same[T any](a, b T) bool { return fmt.Sprint(a) == fmt.Sprint(b) || reflect.DeepEqual(a, b) }
 
 func goldenLines(t *testing.T) func(yield func(string) bool) {
 	f, err := os.Open("testdata/golden.txt")

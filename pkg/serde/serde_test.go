@@ -27,6 +27,17 @@ func TestConformance(t *testing.T) {
 		serdetest.Run(t, serde.JSON[order](), order{}, order{ID: "a", Lines: []line{{"x", 1}, {"y", 2}}})
 	})
 	t.Run("json pointer", func(t *testing.T) { serdetest.Run(t, serde.JSON[*order](), nil, &order{ID: "a"}) })
+	t.Run("json strict", func(t *testing.T) { serdetest.Run(t, serde.JSON[order](serde.Strict), order{ID: "a"}) })
+	t.Run("list", func(t *testing.T) { serdetest.Run(t, serde.List(serde.Int32), []int32{}, []int32{1, -1}) })
+	t.Run("list of strings", func(t *testing.T) { serdetest.Run(t, serde.List(serde.String), []string{}, []string{"", "a"}) })
+	t.Run("list of bytes", func(t *testing.T) { serdetest.Run(t, serde.List(serde.Bytes), [][]byte{}, [][]byte{nil, {}, {1}}) })
+	t.Run("list of lists", func(t *testing.T) {
+		serdetest.Run(t, serde.List(serde.List(serde.Int64)), [][]int64{}, [][]int64{nil, {}, {1, 2}})
+	})
+	t.Run("pointer", func(t *testing.T) { serdetest.Run(t, serde.Pointer(serde.Int64), new(int64(7))) })
+	t.Run("versioned", func(t *testing.T) {
+		serdetest.Run(t, serde.Versioned(300, serde.JSON[order]()), order{}, order{ID: "a"})
+	})
 	t.Run("json map", func(t *testing.T) {
 		serdetest.Run(t, serde.JSON[map[string]int](), map[string]int{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5})
 	})
@@ -91,6 +102,53 @@ func TestJSONSkipsUnknownMembers(t *testing.T) {
 	got, err := serde.JSON[line]().Decode([]byte(`{"Article":"x","Count":3,"Colour":"red"}`))
 	if err != nil || got != (line{"x", 3}) {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestNulls(t *testing.T) {
+	t.Parallel()
+	serdetest.RunNull(t, serde.Bytes, nil)
+	serdetest.RunNull(t, serde.Pointer(serde.String), nil)
+	serdetest.RunNull(t, serde.List(serde.Int64), nil)
+	serdetest.RunNull(t, serde.Versioned(1, serde.Bytes), nil)
+}
+
+func TestJSONForms(t *testing.T) {
+	t.Parallel()
+	const unknown, odd = `{"Article":"x","Count":3,"Colour":"red"}`, "{\"article\":\"a\",\"ARTICLE\":\"b\xff\",\"count\":3}"
+	if err := decode(serde.JSON[line](serde.Strict), unknown); err == nil || !strings.Contains(err.Error(), "Colour") {
+		t.Errorf("strict: %v", err)
+	}
+	if err := decode(serde.JSON[line](), odd); err == nil {
+		t.Error("two names that are equal but for their case, and a byte that is not UTF-8, are accepted")
+	}
+	got, err := serde.JSON[line](serde.Lenient).Decode([]byte(odd))
+	if err != nil || got != (line{"b\ufffd", 3}) {
+		t.Errorf("lenient: %v, %v", got, err)
+	}
+}
+
+// What a list says of its own size is not believed.
+func TestListDecodeError(t *testing.T) {
+	t.Parallel()
+	ints, strs := serde.List(serde.Int32), serde.List(serde.String)
+	for name, err := range map[string]error{
+		"empty":              decode(ints, ""),
+		"another way":        decode(ints, "\x02"),
+		"strings by size":    decode(strs, "\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+		"2 GB of nulls":      decode(ints, "\x00\x7f\xff\xff\xff"),
+		"2 GB of elements":   decode(ints, "\x00\x00\x00\x00\x00\x7f\xff\xff\xff"),
+		"2 GB of strings":    decode(strs, "\x01\x7f\xff\xff\xff"),
+		"a string of 2 GB":   decode(strs, "\x01\x00\x00\x00\x01\x7f\xff\xff\xff"),
+		"a negative length":  decode(strs, "\x01\x00\x00\x00\x01\x80\x00\x00\x00"),
+		"left over":          decode(strs, "\x01\x00\x00\x00\x00a"),
+		"nulls out of order": decode(serde.List(serde.Pointer(serde.Int16)), "\x00\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x02"),
+		"an element":         decode(serde.List(serde.Bool), "\x01\x00\x00\x00\x01\x00\x00\x00\x01\x07"),
+	} {
+		var typed *serde.DecodeError
+		if !errors.As(err, &typed) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -39,6 +39,23 @@ func RunFunc[T any](t *testing.T, s serde.Serde[T], equal func(a, b T) bool, sam
 	}
 }
 
+// RunNull checks s with values that are null: Append returns nil for each of them, and
+// for nothing else. It is for serdes of types that have a null of their own.
+func RunNull[T any](t *testing.T, s serde.Serde[T], nulls ...T) {
+	t.Helper()
+	if len(nulls) == 0 {
+		t.Fatal("serdetest: no nulls to check with")
+	}
+	subject := &subject[T]{serde: s}
+	t.Run("is null", func(t *testing.T) {
+		for i, v := range nulls {
+			if err := subject.null(v); err != nil {
+				t.Errorf("sample %d, %v: %v", i, v, err)
+			}
+		}
+	})
+}
+
 func equal[T any](a, b T) bool {
 	if e, ok := any(a).(interface{ Equal(T) bool }); ok && !isNil(a) {
 		return e.Equal(b)

@@ -88,6 +88,21 @@ type faulty struct {
 func (f faulty) Append(dst []byte, v string) ([]byte, error) { return f.append(dst, v) }
 func (f faulty) Decode(src []byte) (string, error)           { return f.decode(src) }
 
+func TestFindsWhatIsNotNull(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]func(dst []byte, v string) ([]byte, error){
+		"value":   func(dst []byte, v string) ([]byte, error) { return append(dst, v...), nil },
+		"dst":     func(dst []byte, _ string) ([]byte, error) { return dst, nil },
+		"error":   func([]byte, string) ([]byte, error) { return nil, errors.New("no") },
+		"changes": func(dst []byte, _ string) ([]byte, error) { clear(dst); return nil, nil },
+		"panics":  func([]byte, string) ([]byte, error) { panic("no") },
+	} {
+		if err := (&subject[string]{serde: faulty{append: f}}).null("x"); err == nil {
+			t.Errorf("%s passes for null", name)
+		}
+	}
+}
+
 // TestEqualMethod shows that a type's own Equal decides: the two times differ
 // in their location only.
 func TestEqualMethod(t *testing.T) {

@@ -30,6 +30,7 @@ func (s *subject[T]) checks() []check[T] {
 		{"does not keep or change src", s.leavesSrc},
 		{"does not panic on truncated input", s.truncated},
 		{"can be used concurrently", s.concurrent},
+		{"reads what its schema describes", s.described},
 	}
 }
 
@@ -72,6 +73,49 @@ func (s *subject[T]) notNil(v T) error {
 	enc, err := s.encode(v)
 	if err == nil && enc == nil {
 		err = errors.New("in Append(nil, v) returned nil")
+	}
+	return err
+}
+
+// null: whatever there is to append to, the answer is nil, and dst stays as it is.
+func (s *subject[T]) null(v T) error {
+	for _, dst := range [][]byte{nil, {}, []byte("before"), append(make([]byte, 0, 64), "before"...)} {
+		was := bytes.Clone(dst)
+		var out []byte
+		err := guard(func() (err error) {
+			out, err = s.serde.Append(dst, v)
+			return err
+		})
+		switch {
+		case err != nil:
+			return fmt.Errorf("in Append: %w", err)
+		case out != nil:
+			return fmt.Errorf("in Append to %q returned %q, and nil is null", was, out)
+		case !bytes.Equal(dst, was):
+			return fmt.Errorf("in Append changed what dst held to %q", dst)
+		}
+	}
+	return nil
+}
+
+// described checks a serde that has a schema: who is given that schema must be able to
+// read the bytes.
+func (s *subject[T]) described(v T) error {
+	schematic, ok := s.serde.(serde.Schematic[T])
+	if !ok {
+		return nil
+	}
+	enc, err := s.encode(v)
+	if err != nil {
+		return err
+	}
+	read, err := schematic.Reader(schematic.Schema())
+	if err != nil {
+		return fmt.Errorf("in Reader of its own schema: %w", err)
+	}
+	back, err := read(enc)
+	if err == nil && !s.equal(v, back) {
+		err = fmt.Errorf("its own Reader makes %v of it", back)
 	}
 	return err
 }

@@ -1,11 +1,14 @@
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
@@ -38,7 +41,24 @@ public final class Golden {
             Bytes.wrap(new byte[0]), Bytes.wrap(new byte[] {0, -1}));
         print("uuid", Serdes.UUID(), UUID::toString,
             new UUID(0, 0), new UUID(-1, -1), UUID.fromString("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"));
+        list("int16", Serdes.Short(), Object::toString, (short) 1, null, Short.MIN_VALUE);
+        list("int32", Serdes.Integer(), Object::toString, 1, -1, null, 7, null);
+        list("int64", Serdes.Long(), Object::toString, null, Long.MAX_VALUE, 0L);
+        list("float64", Serdes.Double(), Object::toString, 1.5d, null, -0d);
+        list("uuid", Serdes.UUID(), u -> '"' + u.toString() + '"', new UUID(-1, -1), null, new UUID(0, 0));
+        list("bool", Serdes.Boolean(), Object::toString, true, null, false);
+        list("string", Serdes.String(), Golden::quote, "a", "", null, "gr\u00fc\u00dfe");
         out.close();
+    }
+
+    /** Writes lists of the values: none, the first, those that are not null, all. */
+    @SafeVarargs
+    private static <T> void list(String type, Serde<T> inner, Function<T, String> text, T... values) {
+        Function<List<T>, String> print = l -> l.stream().map(v -> v == null ? "null" : text.apply(v))
+            .collect(Collectors.joining(",", "[", "]"));
+        List<T> all = Arrays.asList(values);
+        List<T> present = all.stream().filter(Objects::nonNull).toList();
+        print("list:" + type, Serdes.ListSerde(ArrayList.class, inner), print, List.of(), all.subList(0, 1), present, all);
     }
 
     @SafeVarargs
