@@ -91,16 +91,16 @@ func (w *world) aborted(topic, key, value string) {
 // none, or if it is too old, or the topic is another one.
 func TestGlobalTableRestart(t *testing.T) {
 	for name, away := range map[string]struct {
-		do      func(w *world, cfg *Config)
-		phantom string // what becomes of a row that only local state has
+		do   func(w *world, cfg *Config)
+		want string // of a row that is not written again, and of one that only local state has
 	}{
-		"local state":       {func(*world, *Config) {}, "x:local"},
-		"no local state":    {func(_ *world, cfg *Config) { cfg.OpenEngine = nil }, "x:none"},
-		"too old":           {func(*world, *Config) { time.Sleep(25 * time.Hour) }, "x:none"},
-		"below the log":     {func(w *world, _ *Config) { w.cut("rows") }, "x:none"},
-		"another topic":     {func(w *world, _ *Config) { w.recreate("rows") }, "x:none"},
-		"a crash in a wipe": {func(_ *world, cfg *Config) { half(engineOf(cfg)) }, "x:none"},
-		"a new partition":   {func(_ *world, cfg *Config) { forget(engineOf(cfg)) }, "x:none"},
+		"local state":       {func(*world, *Config) {}, "c:5 x:local"},
+		"no local state":    {func(_ *world, cfg *Config) { cfg.OpenEngine = nil }, "c:5 x:none"},
+		"too old":           {func(*world, *Config) { time.Sleep(25 * time.Hour) }, "c:5 x:none"},
+		"below the log":     {func(w *world, _ *Config) { w.cut("rows") }, "c:none x:none"},
+		"another topic":     {func(w *world, _ *Config) { w.recreate("rows") }, "c:none x:none"},
+		"a crash in a wipe": {func(_ *world, cfg *Config) { half(engineOf(cfg)) }, "c:5 x:none"},
+		"a new partition":   {func(_ *world, cfg *Config) { forget(engineOf(cfg)) }, "c:5 x:none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,6 +109,7 @@ func TestGlobalTableRestart(t *testing.T) {
 				cfg := w.config(answered(t))
 				cfg.OpenEngine = func(string) (engine.Engine, error) { return durable{disk}, nil }
 				w.fact("rows", "a", "1")
+				w.fact("rows", "c", "5")
 				w.fact("asks", "k", "a")
 				_, stop := w.start(cfg)
 				if got := values(w.read("out", 1)); got != "a:1 " {
@@ -119,11 +120,11 @@ func TestGlobalTableRestart(t *testing.T) {
 				away.do(w, &cfg)
 				w.fact("rows", "a", "2")
 				w.fact("rows", "b", "3")
-				for _, key := range []string{"a", "b", "x"} {
+				for _, key := range []string{"a", "b", "c", "x"} {
 					w.fact("asks", "k", key)
 				}
 				_, stop = w.start(cfg)
-				if got, want := values(w.read("out", 4)[1:]), "a:2 b:3 "+away.phantom+" "; got != want {
+				if got, want := values(w.read("out", 5)[1:]), "a:2 b:3 "+away.want+" "; got != want {
 					t.Errorf("after: %q, want %q", got, want)
 				}
 				stop()
