@@ -86,12 +86,29 @@ func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committe
 				in.log.Warn("the times committed with an offset cannot be read; they start anew", "topic", tp.Topic, "partition", tp.Partition, "err", err)
 				st.meta = offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}
 			}
-		} else if s.sub.Sources[i].Start == task.Latest {
-			st.offset = end[tp]
+		} else if st.offset, err = in.begin(s, s.sub.Sources[i].Start, tp, st); err != nil {
+			return nil, err
 		}
 		starts[tp] = st
 	}
 	return starts, nil
+}
+
+// begin is where a partition that has no committed offset is read from.
+func (in *Instance) begin(s *slot, at task.Start, tp kafka.TopicPartition, st start) (int64, error) {
+	back, ok := at.Back()
+	switch {
+	case at == task.Latest:
+		return st.end, nil
+	case !ok:
+		return st.offset, nil
+	}
+	since := time.Now().Add(-time.Duration(back) * time.Millisecond)
+	offsets, err := kafka.ListOffsets(s.ctx, in.admin, kafka.NotBefore(since), []kafka.TopicPartition{tp})
+	if err != nil {
+		return 0, fmt.Errorf("%s: the first record since %s: %w", tp, since.Format(time.RFC3339), err)
+	}
+	return max(offsets[tp], st.offset), nil
 }
 
 // openStores opens the task's stores; those of a task whose transaction failed are

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,24 +14,25 @@ import (
 )
 
 // A LogPoint is a place in a partition's log.
-type LogPoint int8
+type LogPoint struct {
+	timestamp int64 // as a request names it
+	isolation int8
+}
 
-const (
+var (
 	// Earliest is the log start: the lowest offset that can be read.
-	Earliest LogPoint = iota
+	Earliest = LogPoint{-2, 0}
 	// Latest is the high watermark: behind all that is replicated, whether
 	// its transaction has ended or not.
-	Latest
+	Latest = LogPoint{-1, 0}
 	// LastStable is the lowest offset of an open transaction, or the high
 	// watermark if there is none: what read_committed readers can reach.
-	LastStable
+	LastStable = LogPoint{-1, 1}
 )
 
-// timestamps and isolation levels are how a request names the points.
-var (
-	timestamps = [...]int64{Earliest: -2, Latest: -1, LastStable: -1}
-	isolations = [...]int8{Earliest: 0, Latest: 0, LastStable: 1}
-)
+// NotBefore is the first record whose timestamp is not before at. Where there is
+// none, ListOffsets says the last stable offset.
+func NotBefore(at time.Time) LogPoint { return LogPoint{at.UnixMilli(), 1} }
 
 // ListOffsets asks the leaders for a point in each partition's log. All of tps
 // are in the result.
@@ -46,7 +49,23 @@ func ListOffsets(ctx context.Context, cl *kgo.Client, at LogPoint, tps []TopicPa
 	if err != nil {
 		return nil, fmt.Errorf("list offsets: %w", err)
 	}
+	if at.timestamp >= 0 {
+		return offsets, behindAll(ctx, cl, offsets)
+	}
 	return offsets, nil
+}
+
+// behindAll fills in the ends of logs that hold no record of a time.
+func behindAll(ctx context.Context, cl *kgo.Client, offsets map[TopicPartition]int64) error {
+	var none []TopicPartition
+	for tp, offset := range offsets {
+		if offset < 0 {
+			none = append(none, tp)
+		}
+	}
+	ends, err := ListOffsets(ctx, cl, LastStable, none)
+	maps.Copy(offsets, ends)
+	return err
 }
 
 // listOffsets asks once, and adds what it learns to offsets.
@@ -55,13 +74,13 @@ func listOffsets(ctx context.Context, cl *kgo.Client, at LogPoint, tps []TopicPa
 		return nil
 	}
 	req := kmsg.NewPtrListOffsetsRequest()
-	req.IsolationLevel = isolations[at]
+	req.IsolationLevel = at.isolation
 	for topic, numbers := range byTopic(slices.Values(tps)) {
 		t := kmsg.NewListOffsetsRequestTopic()
 		t.Topic = topic
 		for _, n := range slices.Compact(numbers) { // a partition that is named twice is refused
 			p := kmsg.NewListOffsetsRequestTopicPartition()
-			p.Partition, p.Timestamp = n, timestamps[at]
+			p.Partition, p.Timestamp = n, at.timestamp
 			t.Partitions = append(t.Partitions, p)
 		}
 		req.Topics = append(req.Topics, t)
@@ -77,7 +96,7 @@ func listOffsets(ctx context.Context, cl *kgo.Client, at LogPoint, tps []TopicPa
 				tp := TopicPartition{t.Topic, p.Partition}
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					errs = append(errs, &PartitionError{tp, err})
-				} else if p.Offset >= 0 {
+				} else if p.Offset >= 0 || at.timestamp >= 0 {
 					offsets[tp] = p.Offset
 				}
 			}

@@ -14,11 +14,12 @@ const (
 	DropPast                    // an older version of a row changed, which the operator does not mind
 	DropPartitioner             // the topic's partitioner chose no partition
 	DropExpired                 // a window had left its store before it could be emitted
+	DropTimestamp               // no valid timestamp, and the source says to skip
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner", "expired"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner", "expired", "invalid_timestamp"}
 
 func (d Drop) String() string { return dropNames[d] }
 

@@ -11,6 +11,11 @@ type input struct {
 	feed   func(*Message) error
 	absent bool // the topic has fewer partitions than there are tasks
 
+	extract func(m *Message, partition int64) (at int64, valid bool, err error)
+	timed   int64 // offset after the head that extract has looked at
+	invalid bool  // the head is to be dropped
+	failed  error // what extract said of the head
+
 	queue   []Message
 	head    int
 	current Message // the one in hand
@@ -59,7 +64,7 @@ func (in *input) done(m *Message) {
 // clear drops what was not processed.
 func (in *input) clear() {
 	clear(in.queue)
-	in.queue, in.head, in.end, in.deadline = in.queue[:0], 0, -1, 0
+	in.queue, in.head, in.end, in.deadline, in.timed = in.queue[:0], 0, -1, 0, 0
 }
 
 // lag is how many records of the partition are known not to have been enqueued;

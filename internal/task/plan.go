@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"time"
 
 	"github.com/leatstream/leat/internal/state"
 )
@@ -67,17 +68,27 @@ type Source struct {
 	From       string // the internal topic's writer, for messages
 }
 
-// Start says where to begin to read a partition that has no committed offset.
-type Start int8
+// Start says where to begin to read a partition that has no committed offset: at an
+// end, or at what is not older than so many ms.
+type Start int64
 
 const (
-	Earliest Start = iota
-	Latest
+	Earliest Start = 0
+	Latest   Start = -1
 )
 
+// Back is where the records begin that are not older than ms.
+func Back(ms int64) Start { return Start(max(1, ms)) }
+
+// Back reports whether s is a place in time, and how many ms ago.
+func (s Start) Back() (ms int64, ok bool) { return int64(s), s > 0 }
+
 func (s Start) String() string {
-	if s == Latest {
+	switch {
+	case s == Latest:
 		return "latest"
+	case s > 0:
+		return (time.Duration(s) * time.Millisecond).String() + " back"
 	}
 	return "earliest"
 }

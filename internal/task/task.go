@@ -123,7 +123,7 @@ func (t *Task) guard(err *error) {
 		*err = e
 		return
 	}
-	if *err != nil {
+	if _, placed := (*err).(*Error); *err != nil && !placed {
 		*err = t.where(*err)
 	}
 }
@@ -186,17 +186,50 @@ func (t *Task) Process() (bool, error) {
 
 func (t *Task) choose() (first *input) {
 	for _, in := range t.inputs {
-		if !in.empty() && (first == nil || in.queue[in.head].Time < first.queue[first.head].Time) {
+		if in.empty() {
+			continue
+		}
+		if in.extract != nil {
+			t.stamp(in)
+		}
+		if first == nil || in.queue[in.head].Time < first.queue[first.head].Time {
 			first = in
 		}
 	}
 	return first
 }
 
+// stamp gives the head of an input its timestamp. One that has none takes its turn as
+// if it were of its partition's time, and fails or is dropped then.
+func (t *Task) stamp(in *input) {
+	m := &in.queue[in.head]
+	if in.timed == m.Offset+1 {
+		return
+	}
+	in.timed = m.Offset + 1
+	at, valid, err := t.extract(in, m)
+	if in.invalid, in.failed = !valid, err; !valid {
+		at = max(0, in.time)
+	}
+	m.Time = at
+}
+
+func (t *Task) extract(in *input, m *Message) (at int64, valid bool, err error) {
+	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
+	defer t.guard(&err)
+	return in.extract(m, in.time)
+}
+
 func (t *Task) run(in *input, m *Message) (err error) {
 	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
 	defer t.guard(&err)
-	if m.Time < 0 {
+	switch {
+	case in.extract != nil && in.failed != nil:
+		return in.failed
+	case in.extract != nil && in.invalid:
+		t.Drop(DropTimestamp)
+		return nil
+	case m.Time < 0:
 		return ErrTimestamp
 	}
 	in.time = max(in.time, m.Time)
@@ -229,6 +262,13 @@ func (t *Task) NextWallClock() (at int64, ok bool) {
 func (t *Task) Feed(source int, fn func(*Message) error) {
 	t.inputs[source].feed = fn
 	t.inputs[source].node = t.at
+}
+
+// TimeBy makes fn the source of a source's timestamps. It is given the partition's time
+// so far, -1 if there is none; what it calls invalid is dropped. It is called while a
+// source node is opened.
+func (t *Task) TimeBy(source int, fn func(m *Message, partition int64) (at int64, valid bool, err error)) {
+	t.inputs[source].extract = fn
 }
 
 // Enter says that the code of the node at place id is about to run, so that an

@@ -72,7 +72,7 @@ func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32
 			b.fail("topic %q is read with two sets of types: declare it once and use that declaration everywhere", t.name)
 		}
 		if have.topic.Start != t.start {
-			b.fail("topic %q is to be read from its beginning and from its end: declare it once and use that declaration everywhere", t.name)
+			b.fail("topic %q is to be read from two places: declare it once and use that declaration everywhere", t.name)
 		}
 		return Stream[K, V]{b: b, id: have.node}
 	}
@@ -82,15 +82,12 @@ func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32
 	}
 	t.check(b, name, serde.Reads)
 	id := b.add(node{kind: "source", name: t.name, topic: name, open: func(w wiring) error {
-		out, t := task.Outlet[Record[K, V]](w.t, w.id), t.placed(name.Resolve(w.t.App()), name.Internal)
-		w.t.Feed(w.source, func(m *task.Message) error {
-			r, err := t.decode(m.Key, m.Value, m.Headers)
-			if err != nil {
-				return err
-			}
-			r.Time = stamp(m.Time)
-			return out.Emit(r)
-		})
+		t := t.placed(name.Resolve(w.t.App()), name.Internal)
+		s := &sourceReader[K, V]{topic: t, t: w.t, out: task.Outlet[Record[K, V]](w.t, w.id)}
+		w.t.Feed(w.source, s.feed)
+		if t.timed() {
+			w.t.TimeBy(w.source, s.time)
+		}
 		return nil
 	}})
 	b.sources[name.Resolve("")] = source{id, task.Source{Topic: name, Node: t.name, Partitions: partitions, Start: t.start}, t}

@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
@@ -18,6 +19,10 @@ type Topic[K, V any] struct {
 	place Partitioner[K, V]
 
 	headed *headed[K, V] // nil for most
+
+	extract func(Record[K, V]) time.Time // nil: the record's own timestamp
+	arrival bool
+	invalid InvalidTime
 }
 
 // A Partitioner says to which of a topic's partitions a record goes: to all of
@@ -29,13 +34,6 @@ type Partitioner[K, V any] = func(r Record[K, V], partitions int32) Opt[[]int32]
 // NewTopic describes the topic called name.
 func NewTopic[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) Topic[K, V] {
 	return Topic[K, V]{name: name, key: key, value: value}.placed(name, false)
-}
-
-// Latest returns a copy of t that, read for the first time, is read from its end.
-// The default is from its beginning.
-func (t Topic[K, V]) Latest() Topic[K, V] {
-	t.start = task.Latest
-	return t
 }
 
 // PartitionedBy returns a copy of t whose records, written by To, ToEach or

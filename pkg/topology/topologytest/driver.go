@@ -114,6 +114,31 @@ func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]
 	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers})
 }
 
+// Queue writes one record to a source topic and processes nothing yet: several records
+// may wait, as they do after a pause, and the task takes them by their timestamps at
+// the next Pipe, Send or Process. A record without a time gets the driver's.
+func (d *Driver) Queue[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
+	d.tb.Helper()
+	key, value, err := to.Encode(r)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	if r.Time.IsZero() {
+		r.Time = time.UnixMilli(d.now)
+	}
+	d.topic(to.Name()).external = true
+	d.deliver(task.Output{Topic: to.Name(), Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+	d.since++
+}
+
+// Process processes what waits, and commits if it is time to.
+func (d *Driver) Process() {
+	d.tb.Helper()
+	if d.run(); d.since >= d.every {
+		d.Commit()
+	}
+}
+
 // PipeRaw writes one undecoded record to a topic. A global table has it at once.
 func (d *Driver) PipeRaw(topic string, m task.Message) {
 	d.tb.Helper()

@@ -1,0 +1,115 @@
+package topology
+
+import (
+	"time"
+
+	"github.com/leatstream/leat/internal/task"
+)
+
+// Latest returns a copy of t that, read for the first time, is read from its end.
+// The default is from its beginning.
+func (t Topic[K, V]) Latest() Topic[K, V] {
+	t.start = task.Latest
+	return t
+}
+
+// Since returns a copy of t that, read for the first time, is read from the first
+// record that is not older than d (KIP-1106). It is the log's own timestamps that
+// count here.
+func (t Topic[K, V]) Since(d time.Duration) Topic[K, V] {
+	t.start = task.Back(d.Milliseconds())
+	return t
+}
+
+// Timed returns a copy of t whose records, when they are read, get their timestamp
+// from extract, which sees the record with the timestamp that Kafka has. It may be
+// called for a record whose value is null. A time before the epoch is an invalid one.
+func (t Topic[K, V]) Timed(extract func(Record[K, V]) time.Time) Topic[K, V] {
+	t.extract, t.arrival = extract, false
+	return t
+}
+
+// TimedByArrival returns a copy of t whose records, when they are read, get the time of
+// day as their timestamp. Reading them again gives others.
+func (t Topic[K, V]) TimedByArrival() Topic[K, V] {
+	t.extract, t.arrival = nil, true
+	return t
+}
+
+// InvalidTime says what becomes of a record whose timestamp is before the epoch.
+type InvalidTime int8
+
+const (
+	// FailInvalid makes it an error that the decode policy answers.
+	FailInvalid InvalidTime = iota
+	// SkipInvalid drops the record and counts it.
+	SkipInvalid
+	// UsePartitionTime gives it the greatest timestamp that was read from its
+	// partition. If there is none yet it is an error.
+	UsePartitionTime
+)
+
+// OnInvalidTime returns a copy of t with another answer to invalid timestamps. The
+// default is FailInvalid.
+func (t Topic[K, V]) OnInvalidTime(answer InvalidTime) Topic[K, V] {
+	t.invalid = answer
+	return t
+}
+
+// A sourceReader decodes the records of one source.
+type sourceReader[K, V any] struct {
+	topic Topic[K, V]
+	t     *task.Task
+	out   *task.Port[Record[K, V]]
+
+	ahead  bool // next has been decoded for its timestamp
+	next   Record[K, V]
+	offset int64
+}
+
+func (s *sourceReader[K, V]) feed(m *task.Message) error {
+	r, err := s.decode(m)
+	if err != nil {
+		return err
+	}
+	r.Time = stamp(m.Time)
+	return s.out.Emit(r)
+}
+
+// decode decodes m, unless that was done for its timestamp.
+func (s *sourceReader[K, V]) decode(m *task.Message) (Record[K, V], error) {
+	if s.ahead && s.offset == m.Offset {
+		s.ahead = false
+		return s.next, nil
+	}
+	return s.topic.decode(m.Key, m.Value, m.Headers)
+}
+
+// timed reports whether the records' timestamps are to be looked at before they are
+// chosen among those of other inputs.
+func (t Topic[K, V]) timed() bool { return t.extract != nil || t.arrival || t.invalid != FailInvalid }
+
+// time is the timestamp of m; valid is false if m is to be dropped.
+func (s *sourceReader[K, V]) time(m *task.Message, partition int64) (at int64, valid bool, err error) {
+	if at = m.Time; s.topic.arrival {
+		at = s.t.WallClock()
+	}
+	if s.topic.extract != nil {
+		r, err := s.topic.decode(m.Key, m.Value, m.Headers)
+		if err != nil {
+			return 0, false, err
+		}
+		r.Time = stamp(m.Time)
+		s.ahead, s.next, s.offset = true, r, m.Offset
+		at = s.topic.extract(r).UnixMilli()
+	}
+	switch {
+	case at >= 0:
+		return at, true, nil
+	case s.topic.invalid == SkipInvalid:
+		return 0, false, nil
+	case s.topic.invalid == UsePartitionTime && partition >= 0:
+		return partition, true, nil
+	}
+	return 0, false, task.ErrTimestamp
+}

@@ -1,0 +1,122 @@
+package topology_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/topology"
+	"github.com/leatstream/leat/pkg/topology/topologytest"
+)
+
+var (
+	payloads = topology.NewTopic("payloads", serde.String, serde.String)
+	plain    = topology.NewTopic("plain", serde.String, serde.String)
+	merged   = topology.NewTopic("merged", serde.String, serde.String)
+)
+
+// inPayload is the time that a value holds, in ms; -1 if it holds none.
+func inPayload(r topology.Record[string, string]) time.Time {
+	ms, err := strconv.ParseInt(r.Value, 10, 64)
+	if err != nil {
+		ms = -1
+	}
+	return time.UnixMilli(ms)
+}
+
+func times(rs []topology.Record[string, string]) (out []int64) {
+	for _, r := range rs {
+		out = append(out, r.Time.UnixMilli())
+	}
+	return out
+}
+
+func send(d *topologytest.Driver, value string, at int64) {
+	d.Pipe(payloads, topology.Record[string, string]{Key: "k", Value: value, Time: time.UnixMilli(at)})
+}
+
+func TestTimedByPayload(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		answer  topology.InvalidTime
+		want    []int64
+		dropped string
+	}{
+		{"skip", topology.SkipInvalid, []int64{5, 3, 9}, "invalid_timestamp"},
+		{"partition time", topology.UsePartitionTime, []int64{5, 3, 5, 9}, ""},
+		{"fail", topology.FailInvalid, []int64{5, 3, 9}, "undecodable"}, // the decode policy answers
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := topology.New()
+			b.From(payloads.Timed(inPayload).OnInvalidTime(c.answer)).To(merged)
+			d := topologytest.New(t, b, topologytest.Failures(topology.Skip, topology.Fail, ""))
+			for _, v := range []string{"5", "3", "none", "9"} {
+				send(d, v, 1000)
+			}
+			if got := times(d.Take(merged)); !equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+			if n := d.Dropped()[c.dropped]; c.dropped != "" && n != 1 {
+				t.Errorf("%d dropped as %s", n, c.dropped)
+			}
+		})
+	}
+}
+
+func equal(a, b []int64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Records of several inputs are chosen by the time that they are given, not by the
+// one that they came with.
+func TestTimedRecordsAreChosenByTheirTime(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	b.From(payloads.Timed(inPayload)).Merge(b.From(plain)).To(merged)
+	d := topologytest.New(t, b)
+	for i, v := range []string{"20", "40"} {
+		d.Queue(payloads, topology.Record[string, string]{Value: v, Time: time.UnixMilli(int64(i))})
+	}
+	for i, v := range []string{"a", "b"} {
+		d.Queue(plain, topology.Record[string, string]{Value: v, Time: time.UnixMilli(int64(i)*20 + 10)})
+	}
+	d.Process()
+	if got := times(d.Take(merged)); !equal(got, []int64{10, 20, 30, 40}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestTimedByArrival(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	b.From(payloads.TimedByArrival()).To(merged)
+	d := topologytest.New(t, b, topologytest.StartAt(time.UnixMilli(7)))
+	send(d, "x", 1000)
+	if got := times(d.Take(merged)); !equal(got, []int64{7}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// A panic in an extractor is an error of its record.
+func TestExtractorPanics(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	b.From(payloads.Timed(func(topology.Record[string, string]) time.Time { panic("no") })).To(merged)
+	var failed error
+	d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+	send(d, "x", 1000)
+	if failed == nil || failed.Error() != `task 0_0, node "payloads", record payloads[0]@0: panic: no` {
+		t.Errorf("failed with %v", failed)
+	}
+}
