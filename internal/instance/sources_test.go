@@ -133,3 +133,29 @@ func TestProducerOptionsThatCannotWork(t *testing.T) {
 		}
 	})
 }
+
+// A source that begins a minute back begins there, and only where nothing is committed.
+func TestSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		at := func(value string) { w.put(&kgo.Record{Topic: "lines", Value: []byte(value)}) }
+		for _, v := range []string{"a", "b", "c", "d"} {
+			at(v)
+			time.Sleep(40 * time.Second)
+		}
+		cfg := w.config(copyPlan(t, copyIn.Since(100*time.Second), func(_, _ string) {}))
+		_, stop := w.start(cfg)
+		if got := values(w.read("copy", 2)); got != "c d " {
+			t.Errorf("began with %q", got)
+		}
+		stop()
+		time.Sleep(time.Hour)
+		at("e")
+		time.Sleep(time.Hour)
+		_, stop = w.start(cfg)
+		if got := values(w.read("copy", 3)); got != "c d e " {
+			t.Errorf("went on with %q", got)
+		}
+		stop()
+	})
+}

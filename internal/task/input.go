@@ -6,6 +6,7 @@ import "github.com/leatstream/leat/internal/offsetmeta"
 // far it got.
 type input struct {
 	source Source
+	origin int    // the source, as its node knows it
 	node   int    // place of the source node
 	topic  string // in Kafka
 	feed   func(*Message) error

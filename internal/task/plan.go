@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/leatstream/leat/internal/state"
@@ -28,6 +29,7 @@ type Sub struct {
 	Sinks   []Sink
 	Stores  []Store
 	Nodes   []Node // a node comes after its parents
+	Origins []int  // which source, as the nodes know it, each of Sources is; nil: the same
 }
 
 // Stateful reports whether the sub-topology keeps state.
@@ -66,6 +68,11 @@ type Source struct {
 	Start      Start  // where a partition without a committed offset is read from
 	Group      int    // sources of one group are co-partitioned: their partition counts agree
 	From       string // the internal topic's writer, for messages
+	Keyed      bool   // equal keys of the group's topics must meet
+
+	// Pattern, if not nil, stands for all topics that match it. Topic is
+	// then what it is called. See Plan.Expand.
+	Pattern *regexp.Regexp
 }
 
 // Start says where to begin to read a partition that has no committed offset: at an

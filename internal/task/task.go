@@ -96,6 +96,9 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 	}
 	for i, s := range sub.Sources {
 		in := newInput(s, env.App)
+		if in.origin = i; sub.Origins != nil {
+			in.origin = sub.Origins[i]
+		}
 		in.absent = env.Counts != nil && partition >= env.Counts[i]
 		t.inputs = append(t.inputs, in)
 	}
@@ -260,15 +263,22 @@ func (t *Task) NextWallClock() (at int64, ok bool) {
 // Feed makes fn the reader of the source's records. It is called while a source
 // node is opened.
 func (t *Task) Feed(source int, fn func(*Message) error) {
-	t.inputs[source].feed = fn
-	t.inputs[source].node = t.at
+	for _, in := range t.inputs {
+		if in.origin == source {
+			in.feed, in.node = fn, t.at
+		}
+	}
 }
 
 // TimeBy makes fn the source of a source's timestamps. It is given the partition's time
 // so far, -1 if there is none; what it calls invalid is dropped. It is called while a
 // source node is opened.
 func (t *Task) TimeBy(source int, fn func(m *Message, partition int64) (at int64, valid bool, err error)) {
-	t.inputs[source].extract = fn
+	for _, in := range t.inputs {
+		if in.origin == source {
+			in.extract = fn
+		}
+	}
 }
 
 // Enter says that the code of the node at place id is about to run, so that an

@@ -148,6 +148,13 @@ func (b *Builder) copartition() map[int]int {
 	return groups
 }
 
+// keyed reports whether equal keys of a source's topics must meet.
+func (b *Builder) keyed(source int) bool {
+	return slices.ContainsFunc(b.nodes, func(n node) bool {
+		return n.keyed && slices.ContainsFunc(n.parents, func(p int) bool { return b.upstream(source, p) })
+	})
+}
+
 // sub makes the plan of one sub-topology from the places of its nodes.
 func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sub := &task.Sub{ID: id}
@@ -164,6 +171,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 		case n.kind == "source":
 			src := b.sources[n.topic.Resolve("")].topic
 			src.Group = groups[i]
+			src.Keyed = b.keyed(i)
 			w.source = len(sub.Sources)
 			sub.Sources = append(sub.Sources, src)
 		case n.topic.Name != "" || n.dynamic:

@@ -35,9 +35,9 @@ func (b *Builder) Coalesce() { b.coalesce = true }
 // From reads one topic, or several of the same types, as a stream. A topic may be
 // read by any number of Froms.
 func (b *Builder) From[K, V any](topic Topic[K, V], more ...Topic[K, V]) Stream[K, V] {
-	s := from(b, topic, task.Topic{Name: topic.name}, 0)
+	s := from(b, topic, task.Source{Topic: task.Topic{Name: topic.name}})
 	for _, t := range more {
-		s = s.Merge(from(b, t, task.Topic{Name: t.name}, 0))
+		s = s.Merge(from(b, t, task.Source{Topic: task.Topic{Name: t.name}}))
 	}
 	return s
 }
@@ -66,7 +66,8 @@ type source struct {
 	typed any // the Topic[K, V]
 }
 
-func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32) Stream[K, V] {
+func from[K, V any](b *Builder, t Topic[K, V], as task.Source) Stream[K, V] {
+	name := as.Topic
 	if have, ok := b.sources[name.Resolve("")]; ok {
 		if _, same := have.typed.(Topic[K, V]); !same {
 			b.fail("topic %q is read with two sets of types: declare it once and use that declaration everywhere", t.name)
@@ -90,7 +91,8 @@ func from[K, V any](b *Builder, t Topic[K, V], name task.Topic, partitions int32
 		}
 		return nil
 	}})
-	b.sources[name.Resolve("")] = source{id, task.Source{Topic: name, Node: t.name, Partitions: partitions, Start: t.start}, t}
+	as.Node, as.Start = t.name, t.start
+	b.sources[name.Resolve("")] = source{id, as, t}
 	return Stream[K, V]{b: b, id: id}
 }
 

@@ -31,7 +31,7 @@ func (t Table[K, V]) GroupBy[G, W any](via Repartition[G, W], by func(K, V) (G, 
 			return r.process, nil
 		})
 	changes := Topic[G, change[W]]{name: via.name, key: via.key, value: changeSerde[W]{via.value}}
-	return Regrouped[G, W]{from(t.b, changes, name, via.partitions)}
+	return Regrouped[G, W]{from(t.b, changes, task.Source{Topic: name, Partitions: via.partitions})}
 }
 
 // A regrouper sends the changes of a table's rows to the groups they belong to.

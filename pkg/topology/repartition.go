@@ -41,5 +41,5 @@ func (s Stream[K, V]) Repartition(via Repartition[K, V]) Stream[K, V] {
 				return write(r)
 			}, nil
 		})
-	return from(s.b, via.Topic, name, via.partitions)
+	return from(s.b, via.Topic, task.Source{Topic: name, Partitions: via.partitions})
 }

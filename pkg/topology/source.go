@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"regexp"
 	"time"
 
 	"github.com/leatstream/leat/internal/task"
@@ -54,6 +55,15 @@ const (
 func (t Topic[K, V]) OnInvalidTime(answer InvalidTime) Topic[K, V] {
 	t.invalid = answer
 	return t
+}
+
+// FromMatching reads every topic whose whole name matches pattern, but for those that the
+// topology names itself, as like is read, whose name is that of the node. Topics that
+// come to match while the service runs are taken up within ten seconds or so; all of
+// them have the types of like. There must be one when the service starts.
+func (b *Builder) FromMatching[K, V any](pattern *regexp.Regexp, like Topic[K, V]) Stream[K, V] {
+	whole := regexp.MustCompile("^(?:" + pattern.String() + ")$")
+	return from(b, like, task.Source{Topic: task.Topic{Name: "~" + pattern.String()}, Pattern: whole})
 }
 
 // A sourceReader decodes the records of one source.

@@ -1,11 +1,13 @@
 package topology_test
 
 import (
+	"regexp"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 	"github.com/leatstream/leat/pkg/topology/topologytest"
 )
@@ -118,5 +120,29 @@ func TestExtractorPanics(t *testing.T) {
 	send(d, "x", 1000)
 	if failed == nil || failed.Error() != `task 0_0, node "payloads", record payloads[0]@0: panic: no` {
 		t.Errorf("failed with %v", failed)
+	}
+}
+
+// Topics that match a pattern are read from when there are some, and what was read of
+// the others stays read.
+func TestFromMatching(t *testing.T) {
+	t.Parallel()
+	sensors := topology.NewTopic("sensors", serde.String, serde.String)
+	b := topology.New()
+	b.FromMatching(regexp.MustCompile(`sensor-\d+|s`), sensors).Count(store.KeyValue("readings", serde.String, serde.Int64)).Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+	b.From(topology.NewTopic("sensor-0", serde.String, serde.String)).To(merged)
+	d := topologytest.New(t, b)
+	to := func(name string) {
+		d.Send(topology.NewTopic(name, serde.String, serde.String), "k", "v")
+	}
+	for _, name := range []string{"sensor-1", "sensor-x", "my-sensor-1", "s", "sensor-22", "sensor-1", "sensor-0", "ss"} {
+		to(name)
+	}
+	counts := d.Take(topology.NewTopic("counts", serde.String, serde.Int64))
+	if len(counts) != 4 || counts[3].Value != 4 {
+		t.Errorf("counted %v", counts)
+	}
+	if n := len(d.Take(merged)); n != 1 {
+		t.Errorf("sensor-0, which is read by its name, gave %d records", n)
 	}
 }

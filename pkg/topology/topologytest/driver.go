@@ -5,6 +5,8 @@ package topologytest
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +23,8 @@ const app = "test"
 // A Driver runs every task of a topology. It is not safe for concurrent use.
 type Driver struct {
 	tb         testing.TB
-	plan       *task.Plan
+	built      *task.Plan
+	plan       *task.Plan // of the topics that there are
 	partitions int32
 	every      int
 	policies   task.Policies
@@ -70,15 +73,30 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 		tb.Fatal(err)
 	}
 	d := &Driver{
-		tb: tb, plan: t.Plan(), partitions: 1, every: 1, engine: memory.New(),
+		tb: tb, built: t.Plan(), partitions: 1, every: 1, engine: memory.New(),
 		topics: map[string]*log{}, points: map[place]task.Point{},
 	}
 	d.onError = func(err error) { tb.Helper(); tb.Fatal(err) }
 	for _, opt := range opts {
 		opt(d)
 	}
+	d.plan, _ = d.built.Expand(app, nil)
 	d.open()
 	return d
+}
+
+// external returns a topic that the test writes to. If it is new, and the topology
+// reads such topics by a pattern, every task is started again with it.
+func (d *Driver) external(name string) *log {
+	d.tb.Helper()
+	_, known := d.topics[name]
+	l := d.topic(name)
+	l.external = true
+	if !known && d.built.Patterned() {
+		d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
+		d.Restart(KeepState)
+	}
+	return l
 }
 
 // Now is the driver's clock.
@@ -126,7 +144,7 @@ func (d *Driver) Queue[K, V any](to topology.Topic[K, V], r topology.Record[K, V
 	if r.Time.IsZero() {
 		r.Time = time.UnixMilli(d.now)
 	}
-	d.topic(to.Name()).external = true
+	d.external(to.Name())
 	d.deliver(task.Output{Topic: to.Name(), Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
 	d.since++
 }
@@ -142,7 +160,7 @@ func (d *Driver) Process() {
 // PipeRaw writes one undecoded record to a topic. A global table has it at once.
 func (d *Driver) PipeRaw(topic string, m task.Message) {
 	d.tb.Helper()
-	d.topic(topic).external = true
+	d.external(topic)
 	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
 	d.follow()
 	d.run()
