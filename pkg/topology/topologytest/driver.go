@@ -122,6 +122,11 @@ func (d *Driver) Send[K, V any](to topology.Topic[K, V], key K, value V) {
 // record without a time gets the driver's.
 func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
 	d.tb.Helper()
+	d.PipeRaw(to.Name(), d.encode(to, r))
+}
+
+func (d *Driver) encode[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) task.Message {
+	d.tb.Helper()
 	key, value, headers, err := to.Encode(r)
 	if err != nil {
 		d.tb.Fatal(err)
@@ -129,7 +134,7 @@ func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]
 	if r.Time.IsZero() {
 		r.Time = time.UnixMilli(d.now)
 	}
-	d.PipeRaw(to.Name(), task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers})
+	return task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers}
 }
 
 // Queue writes one record to a source topic and processes nothing yet: several records
@@ -137,15 +142,7 @@ func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]
 // the next Pipe, Send or Process. A record without a time gets the driver's.
 func (d *Driver) Queue[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
 	d.tb.Helper()
-	key, value, err := to.Encode(r)
-	if err != nil {
-		d.tb.Fatal(err)
-	}
-	if r.Time.IsZero() {
-		r.Time = time.UnixMilli(d.now)
-	}
-	d.external(to.Name())
-	d.deliver(task.Output{Topic: to.Name(), Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers})
+	d.write(to.Name(), d.encode(to, r))
 	d.since++
 }
 
@@ -160,13 +157,18 @@ func (d *Driver) Process() {
 // PipeRaw writes one undecoded record to a topic. A global table has it at once.
 func (d *Driver) PipeRaw(topic string, m task.Message) {
 	d.tb.Helper()
-	d.external(topic)
-	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
-	d.follow()
+	d.write(topic, m)
 	d.run()
 	if d.since++; d.since >= d.every {
 		d.Commit()
 	}
+}
+
+func (d *Driver) write(topic string, m task.Message) {
+	d.tb.Helper()
+	d.external(topic)
+	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
+	d.follow()
 }
 
 // Commit commits what was processed since the last commit, and what comes of that.
