@@ -15,7 +15,8 @@ func (s *Sub) patterned() bool {
 // but for those that the plan names itself and those of Kafka's own, and the patterns
 // that none matches.
 func (p *Plan) Expand(app string, topics []string) (expanded *Plan, unmatched []string) {
-	out := &Plan{Fingerprint: p.Fingerprint}
+	out := *p
+	out.Subs = nil
 	named := p.names(app)
 	topics = slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return named[t] || len(t) > 1 && t[:2] == "__" })
 	slices.Sort(topics)
@@ -41,7 +42,7 @@ func (p *Plan) Expand(app string, topics []string) (expanded *Plan, unmatched []
 		}
 		out.Subs = append(out.Subs, &s)
 	}
-	return out, unmatched
+	return &out, unmatched
 }
 
 // matching is the source itself, or one for each topic that matches its pattern.
@@ -63,6 +64,9 @@ func (s Source) matching(topics []string) (out []Source) {
 // names are the topics that the plan names.
 func (p *Plan) names(app string) map[string]bool {
 	out := map[string]bool{}
+	for _, g := range p.Globals {
+		out[g.Topic] = true
+	}
 	for _, sub := range p.Subs {
 		for _, s := range sub.Sources {
 			out[s.Topic.Resolve(app)] = true
