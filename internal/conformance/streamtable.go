@@ -1,12 +1,24 @@
 package conformance
 
 import (
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 )
+
+var versions = store.Versioned("vt", serde.String, serde.String, ms(2000))
 
 var streamTables = family{
 	"stream-to-table": func(b *topology.Builder) {
 		b.From(topic("in")).Table(texts("s")).Stream().To(topic("out"))
+	},
+	"stream-versioned-table-inner": func(b *topology.Builder) {
+		rows := b.Table(topic("table"), versions)
+		b.From(topic("stream")).JoinTable(rows, concat).To(topic("out"))
+	},
+	"stream-versioned-table-left": func(b *topology.Builder) {
+		rows := b.Table(topic("table"), versions)
+		b.From(topic("stream")).LeftJoinTable(rows, leftConcat).To(topic("out"))
 	},
 	"stream-table-inner": func(b *topology.Builder) {
 		rows := table(b, "table")

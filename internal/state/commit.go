@@ -64,6 +64,7 @@ func (s *Store) Commit() {
 	clear(s.dirty)
 	s.dirty = s.dirty[:0]
 	s.committedTime, s.committedNumber = s.observed, s.number
+	s.log = s.log[:0]
 	s.expire()
 }
 
@@ -71,7 +72,7 @@ func (s *Store) Commit() {
 // garbage collector, because a producer may still hold them.
 func (s *Store) Rollback() {
 	s.Release()
-	s.observed, s.expiring, s.number = s.committedTime, s.floor, s.committedNumber
+	s.observed, s.expiring, s.number, s.log = s.committedTime, s.floor, s.committedNumber, nil
 	for _, e := range s.dirty {
 		e.dirty = false
 		e.cur, e.old = e.old, value{}

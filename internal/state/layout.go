@@ -99,6 +99,9 @@ func (s *Store) Floor(g Segments) int64 { return g.first(s) * g.Interval }
 // time that can be read, as in Kafka Streams.
 func (g Segments) first(s *Store) int64 { return g.Segment(s.Live(g) - 1) }
 
+// Expiry is what decides when entries expire.
+func (g Segments) Expiry() Segments { return g }
+
 // Logged implements Layout.
 func (g Segments) Logged(key []byte) []byte {
 	if g.Orders(key) {

@@ -55,19 +55,9 @@ func (r *Restorer) Set(key, value []byte, time int64) {
 // Merge replaces the entry at key by what fn makes of it; old is nil if there is none,
 // and so is its result if there is to be none. Key must stay as it is until Write.
 func (r *Restorer) Merge(key []byte, fn func(old []byte, oldTime int64) (value []byte, time int64)) error {
-	raw, ok := r.latest[string(key)]
-	if !ok {
-		var err error
-		if raw, ok, err = r.s.eng.Get(r.s.ns, key, nil); err != nil {
-			return err
-		}
-	}
-	old := value{}
-	if ok && raw != nil {
-		var err error
-		if old, err = parse(raw); err != nil {
-			return err
-		}
+	old, err := r.get(key)
+	if err != nil {
+		return err
 	}
 	var value []byte
 	var time int64
@@ -76,15 +66,43 @@ func (r *Restorer) Merge(key []byte, fn func(old []byte, oldTime int64) (value [
 	} else {
 		value, time = fn(nil, 0)
 	}
+	r.setRow(key, value, time)
+	return nil
+}
+
+// get returns the entry at key, as the batch has it or the engine.
+func (r *Restorer) get(key []byte) (value, error) {
+	raw, ok := r.latest[string(key)]
+	if !ok {
+		var err error
+		if raw, ok, err = r.s.eng.Get(r.s.ns, key, nil); err != nil {
+			return value{}, err
+		}
+	}
+	if !ok || raw == nil {
+		return value{}, nil
+	}
+	return parse(raw)
+}
+
+// row and setRow read and write entries that are read again before Write.
+func (r *Restorer) row(key []byte) ([]byte, error) {
+	v, err := r.get(key)
+	if err != nil || !v.ok {
+		return nil, err
+	}
+	return v.data(), nil
+}
+
+func (r *Restorer) setRow(key, row []byte, time int64) {
 	if r.latest == nil {
 		r.latest = map[string][]byte{}
 	}
-	if r.Set(key, value, time); value == nil {
+	if r.Set(key, row, time); row == nil {
 		r.latest[string(key)] = nil
 	} else {
 		r.latest[string(key)] = r.batch.Ops[len(r.batch.Ops)-1].Value
 	}
-	return nil
 }
 
 // Observe says that time had come to now, or later.

@@ -12,7 +12,7 @@ type undo struct {
 func (s *Store) Mark() {
 	s.Release()
 	s.marked = true
-	s.markedTime, s.markedFloor, s.markedNumber = s.observed, s.expiring, s.number
+	s.markedTime, s.markedFloor, s.markedNumber, s.markedLog = s.observed, s.expiring, s.number, len(s.log)
 }
 
 // Release forgets the mark and keeps the writes.
@@ -24,7 +24,7 @@ func (s *Store) Release() {
 
 // Undo takes back every write since Mark, and forgets the mark.
 func (s *Store) Undo() {
-	s.observed, s.expiring, s.number = s.markedTime, s.markedFloor, s.markedNumber
+	s.observed, s.expiring, s.number, s.log = s.markedTime, s.markedFloor, s.markedNumber, s.log[:s.markedLog]
 	for i := len(s.journal) - 1; i >= 0; i-- {
 		u := s.journal[i]
 		u.e.cur, u.e.old = u.cur, u.old

@@ -47,9 +47,12 @@ type Store struct {
 	number          int64 // the last that Number gave
 	committedNumber int64 // number as of the last Commit
 
+	log []Change // what was logged since the last Commit or Rollback
+
 	markedTime   int64 // observed, expiring and number at the Mark
 	markedFloor  uint64
 	markedNumber int64
+	markedLog    int // the length of log
 }
 
 // Open returns the store kept under ns in eng, at the position the engine has. A nil

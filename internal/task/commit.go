@@ -43,16 +43,24 @@ func (t *Task) Flush() error {
 // log writes the changes of a store to its changelog.
 func (t *Task) log(s *StorePartition) error {
 	layout := s.State.Layout()
-	return s.State.Changes(func(c state.Change) error {
-		o := Output{Topic: s.Topic, Partition: t.partition, Key: layout.Logged(c.Key), Value: c.Value, Time: c.Time, Changelog: s}
-		if o.Key == nil {
+	err := s.State.Changes(func(c state.Change) error {
+		if c.Key = layout.Logged(c.Key); c.Key == nil {
 			return nil
 		}
-		if c.Value != nil {
-			o.Headers = s.Headers
-		}
-		return t.Send(o)
+		return t.sendChange(s, c)
 	})
+	if err != nil {
+		return err
+	}
+	return s.State.Logged(func(c state.Change) error { return t.sendChange(s, c) })
+}
+
+func (t *Task) sendChange(s *StorePartition, c state.Change) error {
+	o := Output{Topic: s.Topic, Partition: t.partition, Key: c.Key, Value: c.Value, Time: c.Time, Changelog: s}
+	if c.Value != nil {
+		o.Headers = s.Headers
+	}
+	return t.Send(o)
 }
 
 func (t *Task) flush(h flushHook) (err error) {
@@ -201,11 +209,11 @@ func (t *Task) checkMetadata() error {
 		m.Times[tm.name] = 0
 	}
 	for _, s := range t.stores {
-		g, ok := s.State.Layout().(state.Segments)
+		g, ok := s.State.Layout().(interface{ Expiry() state.Segments })
 		if ok {
 			m.Times[s.Name+observedSuffix] = 0
 		}
-		if g.Numbered {
+		if ok && g.Expiry().Numbered {
 			m.Times[s.Name+numberSuffix] = 0
 		}
 	}

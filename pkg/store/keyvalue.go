@@ -57,6 +57,15 @@ func (d KV[K, V]) Spec() Spec {
 	return s
 }
 
+// Rows describe a store that can hold the rows of a table: a KV or a VersionedKV.
+type Rows[K, V any] interface {
+	Descriptor
+	Serdes() (key serde.Serde[K], value serde.Serde[V])
+	rows()
+}
+
+func (KV[K, V]) rows() {}
+
 // Open returns the view of the store in s.
 func (d KV[K, V]) Open(s Scope) *View[K, V] {
 	st := s.OpenStore(d.spec.Name)

@@ -44,7 +44,7 @@ func (b *Builder) From[K, V any](topic Topic[K, V], more ...Topic[K, V]) Stream[
 
 // Table reads a topic as a table: the last value of each key, kept in st. A null
 // value deletes its key, a record without a key is dropped.
-func (b *Builder) Table[K, V any](topic Topic[K, V], st store.KV[K, V], opts ...TableOption) Table[K, V] {
+func (b *Builder) Table[K, V any](topic Topic[K, V], st store.Rows[K, V], opts ...TableOption) Table[K, V] {
 	if b.tableOptions(opts).backed {
 		b.backed[st.Name()] = task.Topic{Name: topic.name}
 	}

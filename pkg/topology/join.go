@@ -34,7 +34,7 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 	right.needRows(kind)
 	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true}
 	n.open = func(w wiring) error {
-		rows, out := right.read(w.t), task.Outlet[Record[K, O]](w.t, w.id)
+		rows, out := rowsFor(right, w.t), task.Outlet[Record[K, O]](w.t, w.id)
 		task.Outlet[Record[K, V]](w.t, w.parents[0]).Subscribe(func(r Record[K, V]) error {
 			row, ok, err := find(w, rows, &r, j)
 			if err != nil || !ok && (j == inner || r.NullValue) {
@@ -51,7 +51,7 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 }
 
 // find looks up the row that meets r, and counts a record that can meet none.
-func find[K, V, R any](w wiring, rows reader[K, R], r *Record[K, V], j joinKind) (row R, ok bool, err error) {
+func find[K, V, R any](w wiring, rows asOfReader[K, R], r *Record[K, V], j joinKind) (row R, ok bool, err error) {
 	switch {
 	case r.NullValue:
 		w.t.Drop(task.DropNullValue)
@@ -59,7 +59,23 @@ func find[K, V, R any](w wiring, rows reader[K, R], r *Record[K, V], j joinKind)
 		w.t.Drop(task.DropNullKey)
 	case !r.NullKey:
 		w.t.Enter(w.id)
-		row, _, ok, err = rows.Load(r.Key)
+		row, _, ok, err = rows.LoadAsOf(r.Key, r.Time.UnixMilli())
 	}
 	return row, ok, err
+}
+
+// rowsFor reads the rows of a table as a stream's records meet them: those of their
+// times, if the table has them, else the last ones.
+func rowsFor[K, V any](t Table[K, V], tk *task.Task) asOfReader[K, V] {
+	if t.asOf != nil {
+		return t.asOf(tk)
+	}
+	return lastRows[K, V]{t.read(tk)}
+}
+
+// lastRows takes the last rows for those of any time.
+type lastRows[K, V any] struct{ reader[K, V] }
+
+func (l lastRows[K, V]) LoadAsOf(k K, _ int64) (v V, from int64, ok bool, err error) {
+	return l.Load(k)
 }

@@ -68,7 +68,10 @@ func derive[K, V, V2 any](t Table[K, V], kind string, fn func(K, V) Opt[V2], g g
 		return olds
 	}}
 	if t.read != nil {
-		out.read = func(tk *task.Task) reader[K, V2] { return derived[K, V, V2]{t.read(tk), fn} }
+		out.read = func(tk *task.Task) reader[K, V2] { return derived[K, V, V2]{from: t.read(tk), fn: fn} }
+	}
+	if t.asOf != nil {
+		out.asOf = func(tk *task.Task) asOfReader[K, V2] { return derived[K, V, V2]{at: t.asOf(tk), fn: fn} }
 	}
 	return out
 }
@@ -76,13 +79,24 @@ func derive[K, V, V2 any](t Table[K, V], kind string, fn func(K, V) Opt[V2], g g
 // derived reads a table that is made from another, row by row.
 type derived[K, V, V2 any] struct {
 	from reader[K, V]
+	at   asOfReader[K, V]
 	fn   func(K, V) Opt[V2]
 }
 
 func (d derived[K, V, V2]) Load(k K) (v V2, at int64, ok bool, err error) {
 	row, at, ok, err := d.from.Load(k)
+	return d.derive(k, row, at, ok, err)
+}
+
+func (d derived[K, V, V2]) LoadAsOf(k K, at int64) (v V2, from int64, ok bool, err error) {
+	row, from, ok, err := d.at.LoadAsOf(k, at)
+	return d.derive(k, row, from, ok, err)
+}
+
+func (d derived[K, V, V2]) derive(k K, row V, at int64, ok bool, err error) (V2, int64, bool, error) {
 	if err != nil || !ok {
-		return v, 0, false, err
+		var none V2
+		return none, 0, false, err
 	}
 	o := d.fn(k, row)
 	return o.v, at, o.ok, nil

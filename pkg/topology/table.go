@@ -11,11 +11,12 @@ import (
 // it computes its rows from theirs. Materialize gives it one.
 type Table[K, V any] struct {
 	b      *Builder
-	id     int                           // emits update[K, V]
-	read   func(*task.Task) reader[K, V] // nil: the rows are kept nowhere
-	want   func() bool                   // asks for the old values of updates; nil: they are always there if read is
-	keys   serde.Serde[K]                // nil: not known
-	values serde.Serde[V]                // nil: not known
+	id     int                               // emits update[K, V]
+	read   func(*task.Task) reader[K, V]     // nil: the rows are kept nowhere
+	asOf   func(*task.Task) asOfReader[K, V] // nil: only the last rows are kept
+	want   func() bool                       // asks for the old values of updates; nil: they are always there if read is
+	keys   serde.Serde[K]                    // nil: not known
+	values serde.Serde[V]                    // nil: not known
 }
 
 // wantOld asks the table for the old values of its updates. It returns false if they
@@ -64,6 +65,11 @@ type reader[K, V any] interface {
 	Load(K) (v V, at int64, ok bool, err error)
 }
 
+// An asOfReader looks up the rows that a table had at some time.
+type asOfReader[K, V any] interface {
+	LoadAsOf(k K, at int64) (v V, from int64, ok bool, err error)
+}
+
 // A TableOption changes how a table behaves.
 type TableOption func(*tableOptions)
 
@@ -94,9 +100,15 @@ func (t Table[K, V]) Stream() Stream[K, V] {
 
 // Table keeps the last value of each key in st. A null value deletes its key, a
 // record without a key is dropped. An update that arrives out of order overwrites
-// all the same: the last offset wins.
-func (s Stream[K, V]) Table(st store.KV[K, V], opts ...TableOption) Table[K, V] {
-	return keep(s, "table", st, opts, func(r Record[K, V], c *store.Change[K, V]) bool {
+// all the same: the last offset wins. Not so in a versioned store, which puts it where
+// it belongs in time; a join of a stream with such a table finds the row of the record's
+// time, not the last one.
+func (s Stream[K, V]) Table(st store.Rows[K, V], opts ...TableOption) Table[K, V] {
+	kv, ok := st.(store.KV[K, V])
+	if !ok {
+		return s.versions(st.(store.VersionedKV[K, V]), opts)
+	}
+	return keep(s, "table", kv, opts, func(r Record[K, V], c *store.Change[K, V]) bool {
 		c.New, c.NullNew, c.Time = r.Value, r.NullValue, r.Time.UnixMilli()
 		return true
 	})
