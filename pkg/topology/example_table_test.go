@@ -2,6 +2,7 @@ package topology_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/leatstream/leat/pkg/serde"
@@ -111,4 +112,83 @@ func ExampleTable_OuterJoin() {
 	// ann 111, 222
 	// ann 111, none
 	// ann deleted
+}
+
+// Every row of the left table has one in the result.
+func ExampleTable_LeftJoin() {
+	users := topology.NewTopic("users", serde.String, serde.String)
+	logins := topology.NewTopic("logins", serde.String, serde.String)
+	out := topology.NewTopic("out", serde.String, serde.String)
+
+	b := topology.New()
+	last := b.Table(logins, store.KeyValue("logins", serde.String, serde.String))
+	b.Table(users, store.KeyValue("users", serde.String, serde.String)).
+		LeftJoin(last, func(_, name string, login topology.Opt[string]) string { return name + " " + login.Or("never") }).
+		Stream().
+		To(out)
+
+	d := topologytest.New(new(testing.T), b)
+	d.Send(logins, "u2", "Friday")
+	d.Send(users, "u1", "Ann")
+	d.Send(logins, "u1", "Monday")
+	show(d, out)
+	// Output:
+	// u1 Ann never
+	// u1 Ann Monday
+}
+
+// What a department's people earn: a row that changes is taken out as it was and put in
+// as it is.
+func ExampleRegrouped_Aggregate() {
+	type person struct {
+		Department string
+		Salary     int64
+	}
+	people := topology.NewTopic("people", serde.String, serde.JSON[person]())
+	out := topology.NewTopic("out", serde.String, serde.Int64)
+
+	b := topology.New()
+	b.Table(people, store.KeyValue("people", serde.String, serde.JSON[person]())).
+		GroupBy(topology.NewRepartition("by-department", serde.String, serde.Int64), func(_ string, p person) (string, int64) {
+			return p.Department, p.Salary
+		}).
+		Aggregate(store.KeyValue("payroll", serde.String, serde.Int64),
+			func(sum int64, _ string, salary int64) int64 { return sum + salary },
+			func(sum int64, _ string, salary int64) int64 { return sum - salary }).
+		Stream().
+		To(out)
+
+	d := topologytest.New(new(testing.T), b)
+	d.Send(people, "ann", person{"IT", 10})
+	d.Send(people, "bob", person{"IT", 20})
+	d.Send(people, "ann", person{"IT", 15})
+	d.Send(people, "bob", person{"HR", 20})
+	show(d, out)
+	// Output:
+	// IT 10
+	// IT 30
+	// IT 35
+	// IT 15
+	// HR 20
+}
+
+// A changelog is mapped and filtered, and nothing of it is kept.
+func ExampleStream_Updates() {
+	in := topology.NewTopic("customers", serde.String, serde.String)
+	out := topology.NewTopic("mails", serde.String, serde.String)
+
+	b := topology.New()
+	b.From(in).
+		Updates().
+		Filter(func(_, mail string) bool { return strings.Contains(mail, "@") }).
+		Stream().
+		To(out)
+
+	d := topologytest.New(new(testing.T), b)
+	d.Send(in, "c1", "ann@example.org")
+	d.Send(in, "c1", "none")
+	show(d, out)
+	// Output:
+	// c1 ann@example.org
+	// c1 deleted
 }
