@@ -36,6 +36,7 @@ type Feed struct {
 type Batch struct {
 	Feed    *Feed
 	Records []*kgo.Record
+	After   int64 // the offset behind the last of them
 	End     int64 // of the partition, as the fetch saw it: the last stable offset
 	Bytes   int64
 }
@@ -242,14 +243,14 @@ func (f *Fetcher) dispatch(ctx context.Context, fetches kgo.Fetches) (err error)
 }
 
 func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
-	b := Batch{Feed: fd, Records: p.Records, End: p.LastStableOffset}
+	b := Batch{Feed: fd, Records: p.Records, After: p.Records[len(p.Records)-1].Offset + 1, End: p.LastStableOffset}
 	for _, r := range p.Records {
 		b.Bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
 	}
 	if fd.queued.Add(b.Bytes) > fd.Limit && !fd.paused.Swap(true) {
 		f.cl.PauseFetchPartitions(map[string][]int32{fd.Topic: {fd.Partition}})
 	}
-	fd.To.put(b)
+	fd.To.Put(b)
 }
 
 // recordOverhead is about what a record costs in memory besides its bytes.

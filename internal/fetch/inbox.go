@@ -15,7 +15,8 @@ type Inbox struct {
 // NewInbox returns an empty inbox.
 func NewInbox() *Inbox { return &Inbox{some: make(chan struct{}, 1)} }
 
-func (in *Inbox) put(b Batch) {
+// Put adds a batch. It never blocks.
+func (in *Inbox) Put(b Batch) {
 	in.mu.Lock()
 	in.batches = append(in.batches, b)
 	in.mu.Unlock()

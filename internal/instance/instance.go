@@ -74,6 +74,7 @@ type Instance struct {
 	engine       engine.Engine
 	admin        *kgo.Client
 	group        *kafka.Group
+	logs         logs
 	layout       *layout.Layout
 	topics       map[string]kafka.Topic   // that exist, by name
 	tombstones   map[string]time.Duration // how long changelogs keep deletions, at least
@@ -327,9 +328,7 @@ func (in *Instance) memberSubs() (subs []member.Sub) {
 
 func (in *Instance) workerConfig(i int) worker.Config {
 	c := worker.Config{
-		Options:            in.clientOptions(fmt.Sprint("producer-", i)),
-		Group:              in.group,
-		Admin:              in.admin,
+		Kafka:              worker.Brokers{Options: in.clientOptions(fmt.Sprint("producer-", i)), Group: in.group, Admin: in.admin},
 		Owner:              in,
 		TransactionTimeout: in.cfg.TransactionTimeout,
 		CommitInterval:     in.cfg.CommitInterval,

@@ -51,7 +51,7 @@ func (rs replays) all() iter.Seq2[kafka.TopicPartition, *replay] {
 }
 
 // replay brings the stores of a task up to the ends of their changelogs.
-func (in *Instance) replay(s *slot, reader *changelog.Reader, starts map[kafka.TopicPartition]start) error {
+func (in *Instance) replay(s *slot, reader replayer, starts map[kafka.TopicPartition]start) error {
 	rs, err := in.replays(s, starts)
 	if err != nil || len(rs) == 0 {
 		return err
@@ -87,11 +87,11 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 	if len(tps) == 0 {
 		return nil, nil
 	}
-	ends, err := changelog.End(s.ctx, in.admin, tps) // read_uncommitted: what is open counts
+	ends, err := in.logs.End(s.ctx, tps) // read_uncommitted: what is open counts
 	if err != nil {
 		return nil, fmt.Errorf("changelog ends: %w", err)
 	}
-	begins, err := kafka.ListOffsets(s.ctx, in.admin, kafka.Earliest, tps)
+	begins, err := in.logs.ListOffsets(s.ctx, kafka.Earliest, tps)
 	if err != nil {
 		return nil, fmt.Errorf("changelog starts: %w", err)
 	}
@@ -107,7 +107,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 	return rs, nil
 }
 
-func (in *Instance) replayOnce(s *slot, reader *changelog.Reader, rs replays) error {
+func (in *Instance) replayOnce(s *slot, reader replayer, rs replays) error {
 	targets := map[kafka.TopicPartition]changelog.Target{}
 	for tp, r := range rs.all() {
 		if err := r.start(); err != nil {
@@ -174,13 +174,13 @@ func (r *replay) start() (err error) {
 
 // startOver throws local state away and asks anew where the changelog begins.
 func (r *replay) startOver() error {
-	begins, err := kafka.ListOffsets(r.slot.ctx, r.in.admin, kafka.Earliest, []kafka.TopicPartition{r.changelog})
+	begins, err := r.in.logs.ListOffsets(r.slot.ctx, kafka.Earliest, []kafka.TopicPartition{r.changelog})
 	if err != nil {
 		return err
 	}
 	r.begin = begins[r.changelog]
 	if r.own { // a log that was truncated ends earlier than it did
-		ends, err := changelog.End(r.slot.ctx, r.in.admin, []kafka.TopicPartition{r.changelog})
+		ends, err := r.in.logs.End(r.slot.ctx, []kafka.TopicPartition{r.changelog})
 		if err != nil {
 			return err
 		}

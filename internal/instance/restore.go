@@ -1,8 +1,11 @@
 package instance
 
 import (
+	"context"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/internal/changelog"
 	"github.com/leatstream/leat/internal/engine"
@@ -14,15 +17,45 @@ import (
 	"github.com/leatstream/leat/internal/worker"
 )
 
+// logs are what a restore asks of Kafka.
+type logs interface {
+	FetchStable(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error)
+	ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error)
+	End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) // changelog.End
+}
+
+// A replayer reads changelogs: a changelog.Reader.
+type replayer interface {
+	Run(ctx context.Context, targets []changelog.Target, apply func(changelog.Batch) error) error
+}
+
+// brokers are real logs.
+type brokers struct {
+	admin *kgo.Client
+	group *kafka.Group
+}
+
+func (b brokers) FetchStable(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error) {
+	return b.group.FetchStable(ctx, b.admin, tps)
+}
+
+func (b brokers) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
+	return kafka.ListOffsets(ctx, b.admin, at, tps)
+}
+
+func (b brokers) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
+	return changelog.End(ctx, b.admin, tps)
+}
+
 // restore makes the run of a slot: its stores up to the end of their changelogs,
 // its inputs where the group committed them. Whoever had the task before has been
 // fenced. The order is what makes it exact: committed offsets first, once no
 // transaction on them is open, then the changelogs' ends, whatever is committed of
 // them; for the markers of one transaction do not appear everywhere at once
 // (KAFKA-10167).
-func (in *Instance) restore(s *slot, reader *changelog.Reader) (*worker.Run, error) {
+func (in *Instance) restore(s *slot, reader replayer) (*worker.Run, error) {
 	inputs := in.inputs(s)
-	committed, err := in.group.FetchStable(s.ctx, in.admin, inputs)
+	committed, err := in.logs.FetchStable(s.ctx, inputs)
 	if err != nil {
 		return nil, fmt.Errorf("committed offsets: %w", err)
 	}
@@ -62,11 +95,11 @@ type start struct {
 // says. A committed offset that the topic does not hold any more is an error: what
 // was there is lost, and only the operator can say that this is well.
 func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committed map[kafka.TopicPartition]kafka.Committed) (map[kafka.TopicPartition]start, error) {
-	first, err := kafka.ListOffsets(s.ctx, in.admin, kafka.Earliest, inputs)
+	first, err := in.logs.ListOffsets(s.ctx, kafka.Earliest, inputs)
 	if err != nil {
 		return nil, fmt.Errorf("log starts: %w", err)
 	}
-	end, err := kafka.ListOffsets(s.ctx, in.admin, kafka.LastStable, inputs)
+	end, err := in.logs.ListOffsets(s.ctx, kafka.LastStable, inputs)
 	if err != nil {
 		return nil, fmt.Errorf("log ends: %w", err)
 	}

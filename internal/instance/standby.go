@@ -27,7 +27,7 @@ import (
 type follower struct {
 	in     *Instance
 	cl     *kgo.Client
-	reader *changelog.Reader
+	reader replayer
 	copies map[assign.Task]*replica // run's own
 
 	mu struct {
@@ -182,7 +182,7 @@ func (f *follower) open(ctx context.Context, t assign.Task) (*replica, error) {
 		return nil, err
 	}
 	inputs := f.in.inputs(s)
-	committed, err := f.in.group.FetchStable(ctx, f.in.admin, inputs)
+	committed, err := f.in.logs.FetchStable(ctx, inputs)
 	if err != nil {
 		return nil, fmt.Errorf("committed offsets: %w", err)
 	}

@@ -52,6 +52,7 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 		ids[name] = t.ID
 	}
 	in.group = &kafka.Group{Name: in.cfg.App, IDs: ids}
+	in.logs = brokers{in.admin, in.group}
 	return nil
 }
 

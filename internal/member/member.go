@@ -103,10 +103,11 @@ type Member struct {
 	own      *ownership
 
 	// Set by Join.
-	handler Handler
-	cl      *kgo.Client
-	cancel  context.CancelFunc // ends the client's requests, and the handler's context
-	watched chan struct{}      // closed when watch has returned
+	handler  Handler
+	protocol *Protocol
+	cl       *kgo.Client
+	cancel   context.CancelFunc // ends the client's requests, and the handler's context
+	watched  chan struct{}      // closed when watch has returned
 }
 
 // New returns a member that has not joined yet.
@@ -123,7 +124,7 @@ func New(cfg Config) (*Member, error) {
 // Close is called; if it was not, or has failed, those two do nothing.
 func (m *Member) Join(h Handler) error {
 	ctx, cancel := context.WithCancel(context.Background())
-	m.handler, m.cancel = h, cancel
+	m.handler, m.protocol, m.cancel = h, m.Protocol(h), cancel
 	cl, err := kgo.NewClient(append(m.options(), kgo.WithContext(ctx))...)
 	if err != nil {
 		cancel()
@@ -136,15 +137,10 @@ func (m *Member) Join(h Handler) error {
 
 func (m *Member) options() []kgo.Opt {
 	cfg := m.cfg
-	b := &balancer{
-		topology: m.topology, own: m.own, report: m.handler.Failed,
-		self: memberData{fingerprint: cfg.Fingerprint, self: Fence{cfg.Instance, cfg.Workers}, tags: cfg.Tags},
-		held: cfg.Held, replicas: cfg.Replicas,
-	}
 	opts := append(cfg.Options[:len(cfg.Options):len(cfg.Options)],
 		kgo.ConsumerGroup(cfg.Group),
 		kgo.ConsumeTopics(m.topology.topics()...),
-		kgo.Balancers(b),
+		kgo.Balancers(m.protocol.balancer),
 		kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(m.onSession),
 		kgo.OnPartitionsRevoked(m.onSessionEnd),
@@ -255,43 +251,18 @@ func (m *Member) Close() {
 	<-m.watched
 }
 
-// onSession is called at the beginning of every session, after Sync.
 func (m *Member) onSession(ctx context.Context, cl *kgo.Client, _ map[string][]int32) {
-	if lost := m.own.begin(m.identity(cl)); len(lost) > 0 {
-		m.handler.Lost(ctx, lost)
-	}
-	if revoked := m.own.revoke(); len(revoked) > 0 {
-		m.handler.Revoked(ctx, revoked)
-		m.own.release(revoked)
-	}
-	added, t := m.own.assign()
-	if len(added) > 0 {
-		m.handler.Assigned(ctx, added, t.departed)
-	}
-	m.handler.Follow(t.standby, t.warming)
-	if t.owed {
+	if m.protocol.Begin(ctx, m.identity(cl)) {
 		cl.ForceRebalance()
 	}
 }
 
-// onSessionEnd is called at the end of every session that another may follow, which
-// changes nothing, and once when the member leaves. If it leaves between two
-// sessions, the broker may not accept its identity any more; Await says so.
 func (m *Member) onSessionEnd(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
-	if !m.own.isLeaving() {
-		return
-	}
-	if revoked := m.own.revoke(); len(revoked) > 0 {
-		m.handler.Revoked(ctx, revoked)
-	}
-	m.own.lose()
+	m.protocol.End(ctx)
 }
 
-// onLost is called when a session ends so that none can follow it.
 func (m *Member) onLost(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
-	if lost := m.own.lose(); len(lost) > 0 {
-		m.handler.Lost(ctx, lost)
-	}
+	m.protocol.Lost(ctx)
 }
 
 func (m *Member) identity(cl *kgo.Client) Identity {

@@ -262,17 +262,11 @@ func (o *ownership) identityLocked(claims []Claim) (Identity, error) {
 func (o *ownership) await(ctx context.Context, refused Identity, claims []Claim) (Identity, error) {
 	for {
 		o.mu.Lock()
-		id, err := o.identityLocked(claims)
-		stuck := slices.ContainsFunc(claims, func(c Claim) bool { return o.owned[c.Task] != nil && o.owned[c.Task].revoking })
+		id, wait, err := o.lookLocked(refused, claims)
 		changed := o.changed
 		o.mu.Unlock()
-		switch {
-		case err == nil && !id.same(refused):
-			return id, nil
-		case errors.Is(err, ErrNotOwned):
-			return Identity{}, err
-		case stuck:
-			return Identity{}, fmt.Errorf("generation %d is over for a task that is being revoked: %w", refused.Generation, ErrNoGeneration)
+		if !wait {
+			return id, err
 		}
 		select {
 		case <-changed:
@@ -280,6 +274,20 @@ func (o *ownership) await(ctx context.Context, refused Identity, claims []Claim)
 			return Identity{}, context.Cause(ctx)
 		}
 	}
+}
+
+// lookLocked is one look of await; wait says that there may be an answer later.
+func (o *ownership) lookLocked(refused Identity, claims []Claim) (id Identity, wait bool, err error) {
+	id, err = o.identityLocked(claims)
+	switch {
+	case err == nil && !id.same(refused):
+		return id, false, nil
+	case errors.Is(err, ErrNotOwned):
+		return Identity{}, false, err
+	case slices.ContainsFunc(claims, func(c Claim) bool { return o.owned[c.Task] != nil && o.owned[c.Task].revoking }):
+		return Identity{}, false, fmt.Errorf("generation %d is over for a task that is being revoked: %w", refused.Generation, ErrNoGeneration)
+	}
+	return Identity{}, true, nil
 }
 
 func (id Identity) same(o Identity) bool {

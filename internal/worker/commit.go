@@ -60,11 +60,11 @@ func (w *Worker) settle(ctx context.Context) error {
 			return nil
 		}
 		return w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
-			return w.cfg.Group.Commit(ctx, w.cfg.Admin, id, offsets)
+			return w.cfg.Kafka.Commit(ctx, id, offsets)
 		})
 	}
 	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
-		return w.cfg.Group.CommitTxn(ctx, w.p.cl, id, offsets)
+		return w.cfg.Kafka.CommitTxn(ctx, w.p.cl, id, offsets)
 	})
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (w *Worker) renew(ctx context.Context) {
 		return
 	}
 	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
-		return w.cfg.Group.Heartbeat(ctx, w.cfg.Admin, id)
+		return w.cfg.Kafka.Heartbeat(ctx, id)
 	})
 	if err != nil {
 		w.cfg.Log.Debug("ownership of idle tasks is not confirmed", "err", err) // a commit will tell

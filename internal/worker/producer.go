@@ -22,7 +22,7 @@ var errOptions = errors.New("client options")
 // failure it is thrown away: what a new one with the same transactional id does
 // first ends the transaction of the old one, whatever had become of it.
 type producer struct {
-	cl    *kgo.Client
+	cl    Client
 	slab  slab
 	sent  int64
 	acked atomic.Int64
@@ -35,15 +35,14 @@ type producer struct {
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	p := &producer{}
-	opts := append([]kgo.Opt{}, c.Options...)
-	opts = append(opts,
+	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
-		kgo.MaxBufferedRecords(1<<17),
-		kgo.MaxBufferedBytes(64<<20),
-		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord+512)),
+		kgo.MaxBufferedRecords(1 << 17),
+		kgo.MaxBufferedBytes(64 << 20),
+		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord + 512)),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
-	)
+	}
 	if c.TransactionalID != "" {
 		opts = append(opts, kgo.TransactionalID(c.TransactionalID), kgo.TransactionTimeout(c.TransactionTimeout))
 	}
@@ -51,7 +50,7 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 		opts = append(opts, kgo.WithHooks(endSent{p, c.Failpoint}))
 	}
 	var err error
-	if p.cl, err = kgo.NewClient(opts...); err != nil {
+	if p.cl, err = c.Kafka.Producer(opts...); err != nil {
 		return nil, fmt.Errorf("producer: %w: %w", errOptions, err)
 	}
 	if c.TransactionalID == "" {

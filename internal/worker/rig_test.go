@@ -106,9 +106,9 @@ func (r *rig) start() {
 	var cache atomic.Int64
 	cache.Store(1 << 20)
 	r.cfg = Config{
-		Options: r.Opts, TransactionalID: "app-rig-0", TransactionTimeout: 10 * time.Second, CommitInterval: 100 * time.Millisecond,
+		TransactionalID: "app-rig-0", TransactionTimeout: 10 * time.Second, CommitInterval: 100 * time.Millisecond,
 		Linger: 5 * time.Millisecond, FlushInterval: time.Second, FlushBytes: 1 << 20, MaxRecord: 1 << 20,
-		Engine: r.eng, CacheBytes: &cache, Group: r.group, Admin: r.cl, Owner: r.owner, Log: slog.New(slog.DiscardHandler),
+		Engine: r.eng, CacheBytes: &cache, Kafka: Brokers{r.Opts, r.group, r.cl}, Owner: r.owner, Log: slog.New(slog.DiscardHandler),
 		Reopen: func(runs []*Run, _ error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()

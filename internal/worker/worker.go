@@ -12,7 +12,6 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/failpoint"
 	"github.com/leatstream/leat/internal/fetch"
-	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
 
@@ -21,8 +20,7 @@ import (
 
 // Config is what a worker needs.
 type Config struct {
-	Options            []kgo.Opt // of its producer
-	TransactionalID    string    // empty: at least once, without transactions
+	TransactionalID    string // empty: at least once, without transactions
 	TransactionTimeout time.Duration
 	CommitInterval     time.Duration
 	Linger             time.Duration
@@ -31,8 +29,7 @@ type Config struct {
 	Engine             engine.Engine
 	MaxRecord          int
 	CacheBytes         *atomic.Int64 // that one store may keep in memory
-	Group              *kafka.Group
-	Admin              *kgo.Client // for requests that no producer need make
+	Kafka              Kafka
 	Owner              Owner
 	Log                *slog.Logger
 	Failpoint          failpoint.Hook
@@ -142,11 +139,10 @@ func (w *Worker) command(ctx context.Context, c command) error {
 // fenced, or until something fails that only the whole process can answer.
 func (w *Worker) Run(ctx context.Context) (err error) {
 	defer close(w.done)
-	if w.p, err = w.replaceProducer(ctx); err != nil {
+	if err := w.open(ctx); err != nil {
 		return err
 	}
 	defer func() { w.p.close() }()
-	w.flushed, w.renewed = time.Now(), time.Now()
 	for {
 		stop, err := w.intake(ctx)
 		if stop || err != nil {
@@ -155,16 +151,31 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 			}
 			return err
 		}
-		if err := w.round(ctx); err != nil {
-			w.abandon()
+		if err := w.turn(ctx); err != nil {
 			return err
 		}
-		if w.due() {
-			if err := w.commit(ctx); err != nil {
-				return err
-			}
-		}
 	}
+}
+
+// open makes the producer.
+func (w *Worker) open(ctx context.Context) (err error) {
+	if w.p, err = w.replaceProducer(ctx); err != nil {
+		return err
+	}
+	w.flushed, w.renewed = time.Now(), time.Now()
+	return nil
+}
+
+// turn processes what is there, and commits if it is time.
+func (w *Worker) turn(ctx context.Context) error {
+	if err := w.round(ctx); err != nil {
+		w.abandon()
+		return err
+	}
+	if w.due() {
+		return w.commit(ctx)
+	}
+	return nil
 }
 
 // maxTransaction is how many records a transaction holds before it is committed,
@@ -195,10 +206,8 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 			return true, context.Cause(ctx)
 		}
 	}
-	for _, b := range w.Inbox.Take() {
-		if err := w.take(ctx, b); err != nil {
-			return false, err
-		}
+	if err := w.takeAll(ctx); err != nil {
+		return false, err
 	}
 	select {
 	case c := <-w.commands:
@@ -208,6 +217,16 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 	default:
 		return false, w.maintain(ctx)
 	}
+}
+
+// takeAll takes in the batches that wait.
+func (w *Worker) takeAll(ctx context.Context) error {
+	for _, b := range w.Inbox.Take() {
+		if err := w.take(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // idle is how long there will be nothing to do, if nothing comes in.
@@ -267,7 +286,7 @@ func (w *Worker) add(r *Run) {
 // dropped: it is of a position that is not the task's any more.
 func (w *Worker) take(ctx context.Context, b fetch.Batch) error {
 	r := w.feeds[b.Feed]
-	if r == nil || len(b.Records) == 0 {
+	if r == nil {
 		b.Feed.Done(b.Bytes)
 		return nil
 	}
@@ -277,8 +296,7 @@ func (w *Worker) take(ctx context.Context, b fetch.Batch) error {
 			w.messages = append(w.messages, message(rec))
 		}
 	}
-	after := b.Records[len(b.Records)-1].Offset + 1
-	r.Task.Enqueue(b.Feed.Source, w.messages, after, b.End)
+	r.Task.Enqueue(b.Feed.Source, w.messages, b.After, b.End)
 	r.await(b, len(w.messages))
 	if !r.queued && len(w.messages) > 0 {
 		r.queued = true
