@@ -289,6 +289,10 @@ func (in *Instance) Failed(err error) {
 		in.log.Error("no tasks for this process while others run another topology", "err", err)
 		return
 	}
+	if errors.Is(err, member.ErrUnknownTopic) && in.patterns != nil {
+		in.beginAnew() // another process has seen it first
+		return
+	}
 	in.fail(err)
 }
 

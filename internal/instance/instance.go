@@ -44,6 +44,7 @@ type Config struct {
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
 	StayOnStop       bool
+	Rejoin           bool // follows an instance that ended with ErrTopics
 	Tags             map[string]string
 	Replicas         member.Replicas
 
@@ -92,6 +93,10 @@ type Instance struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
+	patterns *task.Plan    // before its patterns were replaced; nil if it has none
+	anew     chan struct{} // closed to end with ErrTopics
+	anewOnce sync.Once
+
 	mu struct {
 		sync.Mutex
 		slots    map[assign.Task]*slot
@@ -102,7 +107,7 @@ type Instance struct {
 
 // New returns an instance. It does nothing yet.
 func New(cfg Config) *Instance {
-	in := &Instance{cfg: cfg, log: cfg.Log}
+	in := &Instance{cfg: cfg, log: cfg.Log, anew: make(chan struct{})}
 	in.mu.slots = map[assign.Task]*slot{}
 	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	return in
@@ -127,13 +132,19 @@ func (in *Instance) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	anew := false
 	select {
 	case <-ctx.Done():
 	case <-in.ctx.Done():
+	case <-in.anew:
+		anew, in.cfg.StayOnStop = true, true
 	}
 	in.stop()
 	if cause := context.Cause(in.ctx); cause != nil && !errors.Is(cause, errStopped) {
 		return cause
+	}
+	if anew {
+		return ErrTopics
 	}
 	return nil
 }
@@ -290,6 +301,9 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		return err
 	}
 	in.run("standby", in.follower.run)
+	if in.patterns != nil {
+		in.run("patterns", in.watchPatterns)
+	}
 	if in.globals != nil {
 		in.run("global tables", in.globals.follow)
 	}
@@ -304,6 +318,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Replicas:         in.cfg.Replicas,
 		Tags:             in.cfg.Tags,
 		Held:             in.held,
+		Rejoin:           in.cfg.Rejoin,
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout,
 	})

@@ -17,6 +17,9 @@ import (
 // prepareTopics lays the plan over the topics that exist, and creates the internal
 // ones that are missing.
 func (in *Instance) prepareTopics(ctx context.Context) (err error) {
+	if err := in.expand(ctx); err != nil {
+		return err
+	}
 	if in.topics, err = kafka.Describe(ctx, in.admin, in.topicNames()); err != nil {
 		return fmt.Errorf("topics: %w", err)
 	}

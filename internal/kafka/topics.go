@@ -48,6 +48,30 @@ func Describe(ctx context.Context, cl *kgo.Client, names []string) (map[string]T
 	return topics, nil
 }
 
+// ListTopics returns the names of all topics that the client may know of, but for those
+// that are internal to Kafka.
+func ListTopics(ctx context.Context, cl *kgo.Client) (names []string, err error) {
+	err = retry(ctx, transient, func() error {
+		req := kmsg.NewPtrMetadataRequest() // names none: all
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return err
+		}
+		names = names[:0]
+		for _, t := range resp.Topics {
+			if t.Topic != nil && t.ErrorCode == 0 && !t.IsInternal {
+				names = append(names, *t.Topic)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 func describe(ctx context.Context, cl *kgo.Client, names []string) (map[string]Topic, error) {
 	topics := make(map[string]Topic, len(names))
 	req := kmsg.NewPtrMetadataRequest()

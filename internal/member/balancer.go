@@ -27,6 +27,7 @@ type balancer struct {
 	own      *ownership
 	roster   roster      // of the last assignment
 	synced   bool        // there was one
+	rejoin   bool        // the first one is to be another's
 	report   func(error) // of an assignment that is not for this topology
 }
 
@@ -37,6 +38,10 @@ const protocol = "leat"
 // ErrTopology is wrapped by the error of a member whose topology is not the one
 // that the group runs.
 var ErrTopology = errors.New("the group runs another topology")
+
+// ErrUnknownTopic is wrapped by the error of a member that was assigned a topic which its
+// topology does not read.
+var ErrUnknownTopic = errors.New("none of the topology's")
 
 // errUserData is wrapped by the error of user data that cannot be read.
 var errUserData = errors.New("written by another program or a broken one")
@@ -116,11 +121,15 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	if !b.synced && (data.fingerprint != b.self.fingerprint || !slices.Contains(data.roster.living, b.self.self)) {
 		t.owed = true
 	}
+	first := !b.synced
 	b.roster, b.synced = data.roster, true
 	if data.fingerprint != b.self.fingerprint {
 		t.standby, t.warming = nil, nil
 		b.report(fmt.Errorf("%w, %q and not %q: this process gets no tasks until the others have stopped", ErrTopology, data.fingerprint, b.self.fingerprint))
+	} else if first && b.rejoin {
+		t = target{departed: t.departed, owed: true}
 	} else if t.tasks, err = b.topology.tasks(got.Topics); err != nil {
+		b.report(err)
 		return nil, err
 	}
 	b.own.assigned(t)

@@ -61,6 +61,10 @@ type Config struct {
 	Fingerprint string // of the topology; only members with equal ones share tasks
 	Subs        []Sub
 
+	// Rejoin makes the member begin with nothing and ask for an assignment of its own,
+	// although it is a static one that comes back: what it reads has changed.
+	Rejoin bool
+
 	Replicas Replicas
 	Tags     map[string]string            // where the process is: rack, zone
 	Held     func() map[assign.Task]int64 // what it has of tasks' state, as positions in their changelogs added up; it must not block

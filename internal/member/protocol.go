@@ -24,7 +24,7 @@ func (m *Member) Protocol(h Handler) *Protocol {
 	return &Protocol{own: m.own, handler: h, balancer: &balancer{
 		topology: m.topology, own: m.own, report: h.Failed,
 		self: memberData{fingerprint: m.cfg.Fingerprint, self: Fence{m.cfg.Instance, m.cfg.Workers}, tags: m.cfg.Tags},
-		held: m.cfg.Held, replicas: m.cfg.Replicas,
+		rejoin: m.cfg.Rejoin, held: m.cfg.Held, replicas: m.cfg.Replicas,
 	}}
 }
 

@@ -84,7 +84,7 @@ func (t *topology) tasks(assigned []kmsg.ConsumerMemberAssignmentTopic) (tasks, 
 	for _, a := range assigned {
 		sub, ok := t.of[a.Topic]
 		if !ok {
-			return nil, fmt.Errorf("assigned topic %q is none of the topology's", a.Topic)
+			return nil, fmt.Errorf("assigned topic %q: %w", a.Topic, ErrUnknownTopic)
 		}
 		for _, p := range a.Partitions {
 			task := assign.Task{Sub: sub, Partition: p}
