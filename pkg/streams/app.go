@@ -9,6 +9,8 @@ package streams
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/leatstream/leat/internal/engine"
@@ -23,7 +25,8 @@ import (
 
 // An App is one running process of an application.
 type App struct {
-	in  *instance.Instance
+	cfg instance.Config
+	in  atomic.Pointer[instance.Instance]
 	ran atomic.Bool
 }
 
@@ -32,7 +35,9 @@ func New(t *topology.Topology, cfg Config) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &App{in: instance.New(cfg.withDefaults().instance(t.Plan()))}, nil
+	a := &App{cfg: cfg.withDefaults().instance(t.Plan())}
+	a.in.Store(instance.New(a.cfg))
+	return a, nil
 }
 
 // Run processes until ctx is cancelled, which stops the process cleanly, or until
@@ -42,7 +47,14 @@ func (a *App) Run(ctx context.Context) error {
 	if a.ran.Swap(true) {
 		return errors.New("streams: an App runs once: make a new one")
 	}
-	return a.in.Run(ctx)
+	for {
+		err := a.in.Load().Run(ctx)
+		if !errors.Is(err, instance.ErrTopics) {
+			return err
+		}
+		a.cfg.Rejoin = true
+		a.in.Store(instance.New(a.cfg))
+	}
 }
 
 // Status is what a running App has to say of itself.
@@ -62,7 +74,7 @@ type TaskStatus struct {
 
 // Status may be called at any time, from any goroutine.
 func (a *App) Status() Status {
-	in := a.in.Status()
+	in := a.in.Load().Status()
 	st := Status{Ready: in.Joined && len(in.Restoring) == 0, Records: in.Records, Commits: in.Commits, Dropped: in.Dropped}
 	for _, t := range in.Restoring {
 		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "restoring"})
@@ -105,7 +117,8 @@ type TopicNeed struct {
 // Topics lists the topics that a topology needs as an application, given the
 // partition counts of its source topics.
 func Topics(t *topology.Topology, application string, partitions map[string]int32) ([]TopicNeed, error) {
-	l, err := layout.Resolve(t.Plan(), application, partitions)
+	plan, _ := t.Plan().Expand(application, slices.Collect(maps.Keys(partitions)))
+	l, err := layout.Resolve(plan, application, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -117,17 +130,17 @@ func Topics(t *topology.Topology, application string, partitions map[string]int3
 			needs = append(needs, n)
 		}
 	}
-	for _, sub := range t.Plan().Subs {
+	for _, sub := range plan.Subs {
 		for _, s := range sub.Sources {
 			if !s.Topic.Internal {
 				add(TopicNeed{Name: s.Topic.Name, Kind: "source", Partitions: partitions[s.Topic.Name]})
 			}
 		}
 	}
-	for _, g := range t.Plan().Globals {
+	for _, g := range plan.Globals {
 		add(TopicNeed{Name: g.Topic, Kind: "source", Partitions: partitions[g.Topic]})
 	}
-	for _, sub := range t.Plan().Subs {
+	for _, sub := range plan.Subs {
 		for _, s := range sub.Sinks {
 			if !s.Topic.Internal && !s.Dynamic {
 				add(TopicNeed{Name: s.Topic.Name, Kind: "sink"})
