@@ -322,7 +322,7 @@ func (t *Task) Partitions(topic string) (int32, error) {
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("topic %q has a partitioner, and its number of partitions is not known: name it in a To, not only in ToEach", topic)
+	return 0, fmt.Errorf("the partition of a record for topic %q depends on how many it has, which is not known: name the topic in a To, not only in ToEach", topic)
 }
 
 // Lose says that something was lost that no policy may pass over, whatever user code

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,9 +92,38 @@ var golden = map[string]func(t *testing.T, f []string, raw []byte) []byte{
 		same(t, left, bytesOf(f[1]), err)
 		return AppendSubscriptionKey(nil, bytesOf(f[0]), bytesOf(f[1]))
 	},
+	"buffered": buffered,
 	"prefix": func(_ *testing.T, f []string, _ []byte) []byte {
 		return AppendSubscriptionKey(nil, bytesOf(f[0]), nil)
 	},
+}
+
+// buffered is what a line about a suppression's buffer says, with the key "key".
+func buffered(t *testing.T, f []string, raw []byte) []byte {
+	t.Helper()
+	c := Context{Time: 1700000000123, Offset: 42, Partition: 3, Topic: f[3]}
+	for h := range strings.SplitSeq(f[4], ",") {
+		if key, value, ok := strings.Cut(h, "="); ok {
+			c.Headers = append(c.Headers, Header{key, []byte(value)})
+		} else if h != "-" {
+			c.Headers = append(c.Headers, Header{Key: h})
+		}
+	}
+	want := Buffered{AppendContext(nil, c), bytesOf(f[0]), bytesOf(f[1]), bytesOf(f[2]), 77}
+	got, err := ParseBuffered(raw)
+	for _, v := range [][2][]byte{{got.Context, want.Context}, {got.Prior, want.Prior}, {got.Old, want.Old}, {got.New, want.New}} {
+		same(t, v[0], v[1], err)
+	}
+	if at, err := BufferedAt(raw); got.At != 77 || at != 77 || err != nil {
+		t.Errorf("time %d, %d, %v", got.At, at, err)
+	}
+	if back, err := ParseContext(got.Context); err != nil || !reflect.DeepEqual(back, c) {
+		t.Errorf("context %+v, %v", back, err)
+	}
+	if size := strconv.FormatInt(got.Size([]byte("key")), 10); size != f[5] {
+		t.Errorf("%q counts as %s bytes, want %s", f, size, f[5])
+	}
+	return AppendBuffered(nil, want)
 }
 
 func same(t *testing.T, got, want []byte, err error) {
@@ -117,6 +147,14 @@ func FuzzDecode(f *testing.F) {
 		}
 		if s, err := ParseSubscription(b); err == nil && b[0]&version == 1 {
 			same(t, AppendSubscription(nil, s), b, nil)
+		}
+		if v, err := ParseBuffered(b); err == nil {
+			again, err := ParseBuffered(AppendBuffered(nil, v))
+			same(t, again.New, v.New, err)
+			same(t, again.Old, v.Old, err)
+			same(t, again.Prior, v.Prior, err)
+			_ = v.Size(nil)
+			_, _ = ParseContext(v.Context)
 		}
 		if h, v, err := ParseResponse(b); err == nil {
 			same(t, AppendResponse(nil, h, v), b, nil)

@@ -37,6 +37,7 @@ type Spec struct {
 	Configs map[string]string // of the changelog topic, beyond the defaults
 	Layout  state.Layout      // nil: an entry is what the changelog has
 	Serdes  Serdes            // of what the changelog has
+	Headers map[string][]byte // of the changelog's records that have a value
 }
 
 // Serdes are those of a store, for the checks before the first record: a serde for an

@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
 
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/store"
 )
 
 // A Topology is validated and immutable. It may be run any number of times, also
@@ -186,9 +188,16 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Checker: spec.Serdes.Checker})
+		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Checker: spec.Serdes.Checker})
 	}
 	return sub
+}
+
+func headersOf(spec store.Spec) (headers []Header) {
+	for _, key := range slices.Sorted(maps.Keys(spec.Headers)) {
+		headers = append(headers, Header{Key: key, Value: spec.Headers[key]})
+	}
+	return headers
 }
 
 func label(n node) string {

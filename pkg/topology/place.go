@@ -19,6 +19,9 @@ func (t Topic[K, V]) placed(topic string, internal bool) Topic[K, V] {
 	}
 	t.key = serde.At(t.key, serde.Place{Topic: topic, Part: serde.Key, Internal: internal})
 	t.value = serde.At(t.value, serde.Place{Topic: topic, Part: serde.Value, Internal: internal})
+	if t.router = nil; !internal { // as in Kafka Streams, whose repartition topics hash the whole key
+		t.router, _ = t.key.(serde.Router)
+	}
 	h := headed[K, V]{}
 	h.decodeKey, _ = t.key.(serde.HeaderDecoder[K])
 	h.decodeValue, _ = t.value.(serde.HeaderDecoder[V])

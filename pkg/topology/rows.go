@@ -27,7 +27,9 @@ func (t Table[K, V]) MapValuesWithKey[V2 any](fn func(K, V) V2) Table[K, V2] {
 // Materialize keeps the rows in st, so that they can be queried, and are not
 // computed anew for every reader.
 func (t Table[K, V]) Materialize(st store.KV[K, V], opts ...TableOption) Table[K, V] {
-	return t.Stream().Table(st, opts...)
+	kept := t.Stream().Table(st, opts...)
+	kept.closing = t.closing
+	return kept
 }
 
 // gap says what becomes of an update that has a row neither before nor after.
@@ -63,7 +65,7 @@ func derive[K, V, V2 any](t Table[K, V], kind string, fn func(K, V) Opt[V2], g g
 			return out.Emit(o)
 		}, nil
 	})
-	out := Table[K, V2]{b: t.b, id: id, keys: t.keys, want: func() bool {
+	out := Table[K, V2]{b: t.b, id: id, keys: t.keys, closing: t.closing, want: func() bool {
 		olds = t.wantOld()
 		return olds
 	}}

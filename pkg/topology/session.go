@@ -106,7 +106,7 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 		}
 		return g.process, nil
 	})
-	return Table[window.Windowed[K], A]{b: b, id: id, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	return Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return sessionReader[K, A]{st.Open(scope{t, n})}
 	}}
 }

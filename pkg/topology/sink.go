@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 
+	"github.com/leatstream/leat/internal/murmur"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
 )
@@ -51,7 +52,7 @@ func write[K, V any](w wiring, out *Topic[K, V], name string, r Record[K, V], l 
 	if err == nil {
 		o := task.Output{Topic: name, Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: r.Headers}
 		if out.place == nil {
-			err = w.t.Send(o)
+			err = route(w, out, o)
 		} else {
 			err = place(w, out, r, o)
 		}
@@ -62,6 +63,18 @@ func write[K, V any](w wiring, out *Topic[K, V], name string, r Record[K, V], l 
 	return err
 }
 
+// route sends a record where its key says.
+func route[K, V any](w wiring, out *Topic[K, V], o task.Output) error {
+	if out.router != nil && o.Key != nil {
+		n, err := w.t.Partitions(o.Topic)
+		if err != nil {
+			return err
+		}
+		o.Partition = murmur.Partition(out.router.Route(o.Key), n)
+	}
+	return w.t.Send(o)
+}
+
 // place sends a record where its topic's partitioner says.
 func place[K, V any](w wiring, out *Topic[K, V], r Record[K, V], o task.Output) error {
 	n, err := w.t.Partitions(o.Topic)
@@ -70,7 +83,7 @@ func place[K, V any](w wiring, out *Topic[K, V], r Record[K, V], o task.Output) 
 	}
 	to, chosen := out.place(r, n).Get()
 	if !chosen {
-		return w.t.Send(o)
+		return route(w, out, o)
 	}
 	if len(to) == 0 {
 		w.t.Drop(task.DropPartitioner)

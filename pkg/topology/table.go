@@ -17,6 +17,8 @@ type Table[K, V any] struct {
 	want   func() bool                       // asks for the old values of updates; nil: they are always there if read is
 	keys   serde.Serde[K]                    // nil: not known
 	values serde.Serde[V]                    // nil: not known
+
+	closing *closing // of the windows that the keys lie in; nil: not known, or no windows
 }
 
 // wantOld asks the table for the old values of its updates. It returns false if they

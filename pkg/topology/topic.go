@@ -19,6 +19,7 @@ type Topic[K, V any] struct {
 	place Partitioner[K, V]
 
 	headed *headed[K, V] // nil for most
+	router serde.Router  // nil: a key goes where all of its bytes say
 
 	extract func(Record[K, V]) time.Time // nil: the record's own timestamp
 	arrival bool
@@ -86,6 +87,15 @@ func (t *Topic[K, V]) decodeBytes(key, value []byte) (r Record[K, V], err error)
 		}
 	}
 	return r, nil
+}
+
+// Route returns the part of an encoded key that says which partition a record goes to:
+// of a windowed key, the key without the window.
+func (t Topic[K, V]) Route(key []byte) []byte {
+	if t.router == nil || key == nil {
+		return key
+	}
+	return t.router.Route(key)
 }
 
 // encodeTo is Encode into the arena of a task. It changes the headers of r to those

@@ -125,7 +125,11 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 		}
 		return g.timed(s.windows.(window.Time)), nil
 	})
-	return Table[window.Windowed[K], A]{b: b, id: id, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	ends := &closing{grace: s.windows.GracePeriod()}
+	if t, ok := s.windows.(window.Time); ok {
+		ends.never = t.Endless()
+	}
+	return Table[window.Windowed[K], A]{b: b, id: id, closing: ends, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return windowReader[K, A]{st.Open(scope{t, n})}
 	}}
 }

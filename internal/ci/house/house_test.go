@@ -130,7 +130,7 @@ func TestArrowsGoOneWay(t *testing.T) {
 		for _, imp := range s.file.Imports {
 			path, _ := strconv.Unquote(imp.Path.Value)
 			for _, f := range forbidden {
-				if strings.HasPrefix(s.path, f.from) && strings.HasPrefix(path, f.to) && !strings.HasPrefix(path, module+f.from) {
+				if strings.HasPrefix(s.path, f.from) && strings.HasPrefix(path, f.to) && !strings.HasPrefix(path, module+f.from) && path != module+"pkg/window" { // which knows nothing
 					t.Errorf("%s imports %s", s.path, path)
 				}
 			}

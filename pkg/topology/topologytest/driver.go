@@ -122,10 +122,11 @@ func (d *Driver) Send[K, V any](to topology.Topic[K, V], key K, value V) {
 // record without a time gets the driver's.
 func (d *Driver) Pipe[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
 	d.tb.Helper()
-	d.PipeRaw(to.Name(), d.encode(to, r))
+	d.write(d.encode(to, r))
+	d.processed()
 }
 
-func (d *Driver) encode[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) task.Message {
+func (d *Driver) encode[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) task.Output {
 	d.tb.Helper()
 	key, value, headers, err := to.Encode(r)
 	if err != nil {
@@ -134,7 +135,11 @@ func (d *Driver) encode[K, V any](to topology.Topic[K, V], r topology.Record[K, 
 	if r.Time.IsZero() {
 		r.Time = time.UnixMilli(d.now)
 	}
-	return task.Message{Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers}
+	o := task.Output{Topic: to.Name(), Partition: task.ByKey, Key: key, Value: value, Time: r.Time.UnixMilli(), Headers: headers}
+	if key != nil {
+		o.Partition = murmur.Partition(to.Route(key), d.partitions)
+	}
+	return o
 }
 
 // Queue writes one record to a source topic and processes nothing yet: several records
@@ -142,7 +147,7 @@ func (d *Driver) encode[K, V any](to topology.Topic[K, V], r topology.Record[K, 
 // the next Pipe, Send or Process. A record without a time gets the driver's.
 func (d *Driver) Queue[K, V any](to topology.Topic[K, V], r topology.Record[K, V]) {
 	d.tb.Helper()
-	d.write(to.Name(), d.encode(to, r))
+	d.write(d.encode(to, r))
 	d.since++
 }
 
@@ -157,17 +162,23 @@ func (d *Driver) Process() {
 // PipeRaw writes one undecoded record to a topic. A global table has it at once.
 func (d *Driver) PipeRaw(topic string, m task.Message) {
 	d.tb.Helper()
-	d.write(topic, m)
+	d.write(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
+	d.processed()
+}
+
+// processed processes a record that was written.
+func (d *Driver) processed() {
+	d.tb.Helper()
 	d.run()
 	if d.since++; d.since >= d.every {
 		d.Commit()
 	}
 }
 
-func (d *Driver) write(topic string, m task.Message) {
+func (d *Driver) write(o task.Output) {
 	d.tb.Helper()
-	d.external(topic)
-	d.deliver(task.Output{Topic: topic, Partition: task.ByKey, Key: m.Key, Value: m.Value, Time: m.Time, Headers: m.Headers})
+	d.external(o.Topic)
+	d.deliver(o)
 	d.follow()
 }
 

@@ -9,6 +9,7 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.kstream.internals.Change;
 import org.apache.kafka.streams.kstream.internals.ChangedSerializer;
+import org.apache.kafka.streams.state.internals.Buffers;
 import org.apache.kafka.streams.state.internals.Murmur3;
 
 /** Writes what Kafka Streams sends through its internal topics: kind, fields and bytes in hex, separated by tabs; null is "-". */
@@ -44,6 +45,11 @@ public class Golden {
       line("key", c[0], c[1], keys.toBytes(c[0], c[1], new RecordHeaders()).get());
       line("prefix", c[0], keys.prefixBytes(c[0], new RecordHeaders()).get());
     }
+    for (String headers : new String[] {null, "a=1", "a=1,b,a=2", "gr\u00fc\u00df=\ud83d\ude00"})
+      for (String topic : new String[] {"in", "", "th\u00e9"})
+        for (String[] v : new String[][] {{null, null, "new"}, {"old", "old", "new"}, {"prior", "old", "new"}, {null, "old", "new"}, {"prior", null, "new"}, {"prior", "old", null}, {"", "", ""}, {null, "", ""}})
+          line("buffered", v[0], v[1], v[2], topic, headers, "" + (8 + 3 + Buffers.size(v[0], v[1], v[2], Buffers.context(topic, headers))),
+            Buffers.value(v[0], v[1], v[2], 77, Buffers.context(topic, headers)));
     w.close();
   }
 
