@@ -84,10 +84,16 @@ func (f *File) Check(tb testing.TB) error {
 		if err == nil && slices.Equal(got, want) {
 			continue
 		}
-		return fmt.Errorf("%s, seed %d: step %d differs%s\n  in    %v\n  want  %s\n  got   %s\n  what  %s", f.Scenario, f.Seed, i+1, because(err), s,
-			strings.Join(want, "\n        "), strings.Join(got, "\n        "), f.Topology)
+		return f.differ(i, err, got)
 	}
 	return nil
+}
+
+// differ is the error of a step from which something else came.
+func (f *File) differ(step int, err error, got []string) error {
+	s := f.Steps[step]
+	return fmt.Errorf("%s, seed %d: step %d differs%s\n  in    %v\n  want  %s\n  got   %s\n  what  %s", f.Scenario, f.Seed, step+1, because(err), s,
+		strings.Join(lines(s.Out), "\n        "), strings.Join(got, "\n        "), f.Topology)
 }
 
 // lines prints records so that two steps are equal if the lines are: records of one
