@@ -55,6 +55,7 @@ func (in *Instance) Assigned(_ context.Context, tasks []assign.Task, departed []
 		return
 	}
 	in.log.Info("assigned tasks", "tasks", tasks)
+	in.metrics.Moved("assigned", len(slots))
 	fenced := sync.OnceValue(func() error { return in.fence(in.ctx, departed) })
 	for _, s := range slots {
 		in.open(s, nil, fenced)
@@ -122,6 +123,7 @@ func (in *Instance) storesLocked() (n int) {
 // be, and nothing of them runs.
 func (in *Instance) Revoked(_ context.Context, tasks []assign.Task) {
 	in.log.Info("tasks revoked", "tasks", tasks)
+	in.metrics.Moved("revoked", len(tasks))
 	in.take(tasks)
 }
 
@@ -129,6 +131,7 @@ func (in *Instance) Revoked(_ context.Context, tasks []assign.Task) {
 // because the member does not vouch for them now.
 func (in *Instance) Lost(_ context.Context, tasks []assign.Task) {
 	in.log.Warn("tasks lost: the group has gone on without this process", "tasks", tasks)
+	in.metrics.Moved("lost", len(tasks))
 	in.take(tasks)
 }
 

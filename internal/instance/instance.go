@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/changelog"
@@ -24,10 +25,12 @@ import (
 	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/internal/telemetry"
 	"github.com/leatstream/leat/internal/worker"
 )
 
-// Config is what an instance needs. Every field is set.
+// Config is what an instance needs. Every field is set, but for those that say what
+// nil means.
 type Config struct {
 	App           string
 	Plan          *task.Plan
@@ -62,8 +65,11 @@ type Config struct {
 	TransactionTimeout time.Duration
 	ShutdownTimeout    time.Duration
 
-	Log       *slog.Logger
-	Failpoint failpoint.Hook
+	StallTimeout time.Duration        // of code that does not return; 0: nobody looks
+	Meter        metric.MeterProvider // nil: nothing is measured
+	OnRestore    func([]Progress)     // nil: nobody is told
+	Log          *slog.Logger
+	Failpoint    failpoint.Hook
 }
 
 // An Instance is one running process of an application.
@@ -88,6 +94,9 @@ type Instance struct {
 	cache        atomic.Int64           // bytes that one store may keep
 	readers      chan *changelog.Reader // one for each task that restores at a time
 	clients      []*kgo.Client          // theirs
+	restoring    progress
+	metrics      *telemetry.Metrics
+	unobserve    func() error // ends the observation of metrics
 
 	ctx    context.Context // of everything that runs; its cause is why it ended
 	cancel context.CancelCauseFunc
@@ -102,13 +111,14 @@ type Instance struct {
 		slots    map[assign.Task]*slot
 		joined   bool // member can be asked, and must leave
 		stopping bool
+		stalls   map[*worker.Worker]*worker.Stall
 	}
 }
 
 // New returns an instance. It does nothing yet.
 func New(cfg Config) *Instance {
 	in := &Instance{cfg: cfg, log: cfg.Log, anew: make(chan struct{})}
-	in.mu.slots = map[assign.Task]*slot{}
+	in.mu.slots, in.mu.stalls = map[assign.Task]*slot{}, map[*worker.Worker]*worker.Stall{}
 	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	return in
 }
@@ -159,6 +169,9 @@ func (in *Instance) start(ctx context.Context) (err error) {
 		return err
 	}
 	in.log = in.log.With("instance", in.identity.InstanceID)
+	if err := in.observe(); err != nil {
+		return err
+	}
 	if in.admin, err = kgo.NewClient(in.clientOptions("admin")...); err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
@@ -307,6 +320,9 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	if in.globals != nil {
 		in.run("global tables", in.globals.follow)
 	}
+	in.run("lag", in.followEnds)
+	in.run("restore progress", in.reportRestores)
+	in.run("stall watch", in.watchStalls)
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,
@@ -354,6 +370,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,
 		Log:                in.log,
+		Recorder:           in.metrics.Recorder(),
 		Failpoint:          in.cfg.Failpoint,
 		Reopen:             in.reopen,
 	}
@@ -417,7 +434,17 @@ func (in *Instance) close() (err error) {
 	if joined {
 		in.member.Close()
 	}
-	in.wg.Wait()
+	if in.unobserve != nil {
+		err = in.unobserve()
+	}
+	if stuck := in.awaitAll(); stuck != nil {
+		return errors.Join(err, stuck) // what it uses cannot be closed
+	}
+	return errors.Join(err, in.closeAll())
+}
+
+// closeAll closes what the goroutines have used.
+func (in *Instance) closeAll() (err error) {
 	for _, cl := range in.clients {
 		cl.Close()
 	}

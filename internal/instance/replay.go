@@ -32,6 +32,7 @@ type replay struct {
 	began    time.Time
 	waits    int       // bytes that are applied but not written
 	written  time.Time // when last
+	level    level     // for others to read
 }
 
 // replays are those of a task by their changelogs. A source topic may be that of
@@ -113,6 +114,8 @@ func (in *Instance) replayOnce(s *slot, reader replayer, rs replays) error {
 		if err := r.start(); err != nil {
 			return err
 		}
+		in.restoring.add(r)
+		defer in.restoring.remove(r)
 		t, shared := targets[tp]
 		if !shared || r.from < t.From {
 			t = changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.end}
@@ -216,7 +219,9 @@ func (r *replay) apply(b changelog.Batch) error {
 	if r.own && !r.hasOffsets && !r.follows && len(b.Records) > 0 {
 		return r.lostOffsets()
 	}
+	bytes := 0
 	for _, rec := range b.Records {
+		bytes += len(rec.Key) + len(rec.Value)
 		if rec.Key == nil || rec.Offset < r.from {
 			continue // a table drops the former; the store has the latter
 		}
@@ -227,6 +232,9 @@ func (r *replay) apply(b changelog.Batch) error {
 	}
 	r.records += len(b.Records)
 	r.pos.Offset, r.pos.Time = max(b.Next, r.from), time.Now().UnixMilli()
+	if !r.follows {
+		r.in.restoring.advance(r, len(b.Records), bytes)
+	}
 	if r.follows && r.waits < followBytes && time.Since(r.written) < followInterval {
 		return nil
 	}

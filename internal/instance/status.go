@@ -5,6 +5,7 @@ import (
 
 	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/internal/worker"
 )
 
 // A Status is what an instance has to say of itself.
@@ -15,7 +16,11 @@ type Status struct {
 	Records   int64 // processed since the start
 	Commits   int64
 	Dropped   map[string]int64 // records without effect, by reason
+	Stalled   []*worker.Stall
 }
+
+// Ready reports whether the instance has its tasks and none is restoring.
+func (st *Status) Ready() bool { return st.Joined && len(st.Restoring) == 0 }
 
 // Status may be called at any time, from any goroutine.
 func (in *Instance) Status() (st Status) {
@@ -35,6 +40,9 @@ func (in *Instance) Status() (st Status) {
 	}
 	slices.SortFunc(st.Restoring, assign.Task.Compare)
 	slices.SortFunc(st.Running, assign.Task.Compare)
+	for _, s := range in.mu.stalls {
+		st.Stalled = append(st.Stalled, s)
+	}
 	for _, w := range in.workers {
 		records, commits := w.Processed()
 		st.Records += records

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -105,6 +106,7 @@ type Member struct {
 	cfg      Config
 	topology *topology
 	own      *ownership
+	sessions atomic.Int64
 
 	// Set by Join.
 	handler  Handler
@@ -189,6 +191,9 @@ func (m *Member) Await(ctx context.Context, refused Identity, claims ...Claim) (
 	return m.own.await(ctx, refused, claims)
 }
 
+// Sessions is how many generations of the group the member has been part of.
+func (m *Member) Sessions() int64 { return m.sessions.Load() }
+
 // Leave gives up all tasks and leaves the group at once, so that others need not
 // wait for the session to time out. It returns when the handler is done and the
 // broker has agreed; that takes as long as a rebalance, if one is going on. If the
@@ -256,6 +261,7 @@ func (m *Member) Close() {
 }
 
 func (m *Member) onSession(ctx context.Context, cl *kgo.Client, _ map[string][]int32) {
+	m.sessions.Add(1)
 	if m.protocol.Begin(ctx, m.identity(cl)) {
 		cl.ForceRebalance()
 	}

@@ -94,6 +94,7 @@ type Point struct {
 	Offset   int64 // to go on from
 	Epoch    int32 // of the leader of the last record; -1 if unknown
 	Metadata string
+	Time     int64 // the greatest timestamp processed, in ms; -1 before the first
 }
 
 // Points are where the task's inputs stand, to be committed with its output. All
@@ -104,7 +105,7 @@ func (t *Task) Points() []Point {
 	for _, in := range t.inputs {
 		if !in.absent {
 			m := offsetmeta.Metadata{PartitionTime: in.time, Times: times}
-			points = append(points, Point{in.topic, in.next, in.epoch, m.Encode()})
+			points = append(points, Point{in.topic, in.next, in.epoch, m.Encode(), in.time})
 		}
 	}
 	return points

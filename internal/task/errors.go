@@ -17,7 +17,10 @@ type Error struct {
 	Err       error
 }
 
-func (e *Error) Error() string {
+func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Place(), e.Err) }
+
+// Place is where it was, without the cause.
+func (e *Error) Place() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "task %s", e.Task)
 	if e.Node != "" {
@@ -26,7 +29,6 @@ func (e *Error) Error() string {
 	if e.Topic != "" {
 		fmt.Fprintf(&b, ", record %s[%d]@%d", e.Topic, e.Partition, e.Offset)
 	}
-	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()
 }
 

@@ -23,8 +23,11 @@ func (w *Worker) commit(ctx context.Context) error {
 		return nil
 	}
 	w.hurry = false
+	began := time.Now()
 	for _, r := range w.touched {
+		left := w.enter(r)
 		err := r.Task.Flush()
+		left()
 		if err == nil {
 			err = w.drain(ctx, r)
 		}
@@ -42,12 +45,16 @@ func (w *Worker) commit(ctx context.Context) error {
 	clear(w.touched)
 	w.touched = w.touched[:0]
 	w.p.next()
+	w.unflushed.Store(w.behind)
 	w.commits.Add(1)
+	w.cfg.Recorder.Commit(time.Since(began))
+	w.cfg.Recorder.Written(w.written)
 	return w.maintain(ctx)
 }
 
 // settle makes Kafka agree to the unit of work.
 func (w *Worker) settle(ctx context.Context) error {
+	defer w.blocked()()
 	if err := w.p.flush(ctx); err != nil {
 		return &failure{"produce", kafka.OnProduce(err), err}
 	}
@@ -131,8 +138,10 @@ func (w *Worker) vouch(ctx context.Context, claims []member.Claim, commit func(c
 // committed makes what r did committed state, at the changelog positions that the
 // broker has given its changes.
 func (w *Worker) committed(r *Run) {
-	now := time.Now().UnixMilli()
+	at := time.Now()
+	now := at.UnixMilli()
 	r.touched = false
+	w.cfg.Recorder.Delays(r.subtopology(), at, r.stamps.take())
 	points := r.Task.Points()
 	r.points.Store(&points)
 	r.Task.Commit()
@@ -155,6 +164,7 @@ func (w *Worker) committed(r *Run) {
 		}
 		b, _ := s.State.Behind()
 		behind += b
+		r.levels.bytes[i].Store(s.State.Bytes())
 		w.tight = w.tight || s.State.Bytes() > w.cfg.CacheBytes.Load()
 	}
 	w.behind += behind - r.behind
@@ -184,6 +194,8 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 		return cause
 	}
 	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)
+	w.cfg.Recorder.CommitFailed(f.step)
+	clear(w.written)
 	runs := slices.Clone(w.touched)
 	for _, r := range runs {
 		r.Task.Rollback()
@@ -202,6 +214,7 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 // replaceProducer closes the producer, if there is one, and makes another. It goes
 // on trying while that may help: a coordinator that is away comes back.
 func (w *Worker) replaceProducer(ctx context.Context) (*producer, error) {
+	defer w.blocked()()
 	w.p.close()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		p, err := newProducer(ctx, &w.cfg)

@@ -58,6 +58,7 @@ func (w *Worker) writeRuns(runs []*Run) error {
 		w.behind -= r.behind
 		r.behind = 0
 	}
+	w.unflushed.Store(w.behind)
 	return w.cfg.Failpoint.Hit(failpoint.EngineSet)
 }
 
@@ -94,6 +95,7 @@ func (w *Worker) renew(ctx context.Context) {
 	if len(claims) == 0 {
 		return
 	}
+	defer w.blocked()()
 	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
 		return w.cfg.Kafka.Heartbeat(ctx, id)
 	})

@@ -169,7 +169,7 @@ func TestTransactionTimesOut(t *testing.T) {
 		r.add(0, 0, counter())
 		r.add(1, 0, counter())
 		r.put(0, slow) // meanwhile the other one's records come
-		r.feed(1, slices.Repeat([]string{slow}, 15)...)
+		r.feed(1, endless)
 		r.expect(changelog, "", "")
 		if r.reopened() != 2 {
 			t.Errorf("%d runs are to be opened again", r.reopened())
@@ -217,8 +217,8 @@ func TestOffsetsAloneAreNoTransaction(t *testing.T) {
 func TestReleaseCommits(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		run := r.add(0, 0, counter())
-		r.put(0, append([]string{slow}, slices.Repeat([]string{"a"}, 2*quantum)...)...)
-		time.Sleep(time.Millisecond) // it is at the slow one
+		r.put(0, append([]string{brief}, slices.Repeat([]string{"a"}, 2*quantum)...)...)
+		time.Sleep(time.Millisecond) // it is at the first one
 		if err := r.w.Release(t.Context(), run); err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,12 @@ type producer struct {
 	crash atomic.Pointer[error] // a failpoint's
 }
 
+// What a producer holds before sending waits.
+const (
+	maxBuffered      = 1 << 17
+	maxBufferedBytes = 64 << 20
+)
+
 // newProducer makes a producer and, if it is transactional, waits until the
 // broker has given it an epoch: from then on no older producer of that id can do
 // anything.
@@ -38,8 +44,8 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
-		kgo.MaxBufferedRecords(1 << 17),
-		kgo.MaxBufferedBytes(64 << 20),
+		kgo.MaxBufferedRecords(maxBuffered),
+		kgo.MaxBufferedBytes(maxBufferedBytes),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord + 512)),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	}
@@ -70,6 +76,18 @@ func (p *producer) send(ctx context.Context, o *task.Output) *kgo.Record {
 	p.sent++
 	p.cl.Produce(ctx, r, p.promise)
 	return r
+}
+
+// full reports whether sending out may have to wait for the brokers.
+func (p *producer) full(out []task.Output) bool {
+	b, ok := p.cl.(buffered)
+	return ok && len(out) > 0 && (b.BufferedProduceRecords()+int64(len(out)) > maxBuffered || b.BufferedProduceBytes() > maxBufferedBytes/4*3)
+}
+
+// A buffered client says what waits in it.
+type buffered interface {
+	BufferedProduceRecords() int64
+	BufferedProduceBytes() int64
 }
 
 func (p *producer) promise(_ *kgo.Record, err error) {

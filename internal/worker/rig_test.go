@@ -58,7 +58,9 @@ const (
 	out       = "out"
 	changelog = "app-counts-changelog"
 
-	slow = "slow" // a key that takes a second to count
+	brief   = "brief" // keys that take some time to count
+	slow    = "slow"
+	endless = "endless" // longer than the transaction may take
 
 	patience = 30 * time.Second // more than anything takes
 )
@@ -253,9 +255,7 @@ func counter() *task.Sub {
 		Stores:  []task.Store{{Name: "counts", Logged: true}},
 		Nodes: []task.Node{{Name: "count", Open: func(t *task.Task) error {
 			t.Feed(0, func(m *task.Message) error {
-				if string(m.Key) == slow {
-					time.Sleep(time.Second)
-				}
+				time.Sleep(map[string]time.Duration{brief: 10 * time.Millisecond, slow: time.Second, endless: 15 * time.Second}[string(m.Key)])
 				s, n := t.Store("counts"), 0
 				v, _, ok, err := s.Get(m.Key)
 				if err != nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // quantum is how many records a task may process before the next one has its
-// turn, and before the clock is looked at.
+// turn.
 const quantum = 512
 
 // round lets every task with records process some of them.
@@ -33,12 +33,21 @@ func (w *Worker) round(ctx context.Context) error {
 	return nil
 }
 
+// looks reports whether to look at the clock after n records: soon, then now and then.
+func looks(n int) bool { return n > 0 && (n&(n-1) == 0 || n%16 == 0) }
+
 func (w *Worker) process(ctx context.Context, r *Run, now time.Time) (n int, err error) {
 	ms := now.UnixMilli()
+	defer w.enter(r)()
+	began := time.Now()
 	if err := r.Task.AdvanceWallClock(ms); err != nil {
 		return 0, err
 	}
 	for ; n < quantum; n++ {
+		w.pulse.answer()
+		if looks(n) && time.Since(began) >= w.cfg.CommitInterval {
+			break // slow code: others wait, and the commit
+		}
 		if ready, _ := r.Task.Ready(ms); !ready {
 			break
 		}
@@ -46,7 +55,11 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time) (n int, err
 			return n, err
 		}
 	}
-	w.processed.Add(int64(n))
+	if n > 0 {
+		w.processed.Add(int64(n))
+		w.cfg.Recorder.Batch(r.subtopology(), time.Since(began))
+		r.stamps.add(r.Task.Now())
+	}
 	r.settleFeeds()
 	return n, w.drain(ctx, r)
 }
@@ -57,7 +70,10 @@ func (w *Worker) tick(ctx context.Context, now time.Time) error {
 		if at, ok := r.Task.NextWallClock(); !ok || at > now.UnixMilli() {
 			continue
 		}
-		if err := r.Task.AdvanceWallClock(now.UnixMilli()); err != nil {
+		left := w.enter(r)
+		err := r.Task.AdvanceWallClock(now.UnixMilli())
+		left()
+		if err != nil {
 			return err
 		}
 		if err := w.drain(ctx, r); err != nil {
@@ -90,7 +106,11 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 			return err
 		}
 	}
+	if w.p.full(out) {
+		defer w.blocked()()
+	}
 	for i := range out {
+		w.written[out[i].Topic]++
 		rec := w.p.send(ctx, &out[i])
 		if c := out[i].Changelog; c != nil {
 			r.last[c.Index] = rec

@@ -20,6 +20,7 @@ type Run struct {
 	Feeds []*fetch.Feed // by source; nil where the task has no such partition
 
 	points atomic.Pointer[[]task.Point] // as last committed
+	levels levels
 
 	queued  bool          // in the worker's list of tasks with records
 	timed   bool          // in the worker's list of tasks with wall-clock timers
@@ -27,6 +28,7 @@ type Run struct {
 	last    []*kgo.Record // by store: the last changelog record of the transaction
 	behind  int64         // changelog bytes that the engine does not have
 	waits   [][]taken     // by source: batches that are not all processed
+	stamps  sample        // timestamps of the open transaction's records
 }
 
 // A taken is a batch whose records wait in the task's queue.

@@ -14,6 +14,7 @@ import (
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/internal/telemetry"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -32,6 +33,7 @@ type Config struct {
 	Kafka              Kafka
 	Owner              Owner
 	Log                *slog.Logger
+	Recorder           *telemetry.Recorder // nil: nothing is recorded
 	Failpoint          failpoint.Hook
 
 	// Reopen is given the runs whose transaction came to nothing, rolled back: they
@@ -66,11 +68,15 @@ type Worker struct {
 	hurry    bool      // user code asked for a commit
 	dry      bool      // the last round found nothing to process
 	batch    engine.Batch
-	messages []task.Message // scratch
+	messages []task.Message   // scratch
+	written  map[string]int64 // records of the open transaction by topic
 
+	shares    shares
+	pulse     pulse
 	drops     [task.DropReasons]atomic.Int64
 	processed atomic.Int64
 	commits   atomic.Int64
+	unflushed atomic.Int64
 }
 
 type command struct {
@@ -84,7 +90,7 @@ type command struct {
 func New(cfg Config) *Worker {
 	return &Worker{
 		cfg: cfg, Inbox: fetch.NewInbox(), commands: make(chan command), done: make(chan struct{}),
-		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{},
+		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{}, written: map[string]int64{},
 	}
 }
 
@@ -102,6 +108,10 @@ func (w *Worker) Dropped() (d task.Drops) {
 	}
 	return d
 }
+
+// Unflushed is how many bytes of committed changes the engine did not have at the
+// last commit or write. It may be called from any goroutine.
+func (w *Worker) Unflushed() int64 { return w.unflushed.Load() }
 
 // Add gives runs to the worker. It returns once the worker has them.
 func (w *Worker) Add(ctx context.Context, runs ...*Run) error {
@@ -139,6 +149,7 @@ func (w *Worker) command(ctx context.Context, c command) error {
 // fenced, or until something fails that only the whole process can answer.
 func (w *Worker) Run(ctx context.Context) (err error) {
 	defer close(w.done)
+	w.pulse.begin()
 	if err := w.open(ctx); err != nil {
 		return err
 	}
@@ -159,6 +170,7 @@ func (w *Worker) Run(ctx context.Context) (err error) {
 
 // open makes the producer.
 func (w *Worker) open(ctx context.Context) (err error) {
+	w.shares.enter(Busy)
 	if w.p, err = w.replaceProducer(ctx); err != nil {
 		return err
 	}
@@ -197,11 +209,15 @@ func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
 	if w.dry && len(w.touched) == 0 {
 		timer := time.NewTimer(w.idle())
 		defer timer.Stop()
+		w.shares.enter(Idle)
 		select {
 		case <-w.Inbox.Some():
+			w.shares.enter(Busy)
 		case c := <-w.commands:
+			w.shares.enter(Busy)
 			return w.obey(ctx, c)
 		case <-timer.C:
+			w.shares.enter(Busy)
 		case <-ctx.Done():
 			return true, context.Cause(ctx)
 		}
@@ -274,6 +290,7 @@ func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
 func (w *Worker) add(r *Run) {
 	r.last = make([]*kgo.Record, len(r.Task.Stores()))
 	r.waits = make([][]taken, len(r.Feeds))
+	r.levels.init(len(r.Feeds), len(r.last))
 	w.runs[r] = struct{}{}
 	for _, fd := range r.Feeds {
 		if fd != nil {
@@ -298,6 +315,8 @@ func (w *Worker) take(ctx context.Context, b fetch.Batch) error {
 	}
 	r.Task.Enqueue(b.Feed.Source, w.messages, b.After, b.End)
 	r.await(b, len(w.messages))
+	r.levels.Ends(b.Feed.Source, b.End)
+	w.cfg.Recorder.Read(b.Feed.Topic, len(w.messages))
 	if !r.queued && len(w.messages) > 0 {
 		r.queued = true
 		w.active = append(w.active, r)

@@ -9,9 +9,11 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/failpoint"
@@ -40,9 +42,15 @@ func New(t *topology.Topology, cfg Config) (*App, error) {
 	return a, nil
 }
 
+// ErrStuck is wrapped by the error of Run if code of the topology did not return when
+// the process was to stop. Its goroutine is left behind, with the stores open: nothing
+// is left to do but to end the process.
+var ErrStuck = instance.ErrStuck
+
 // Run processes until ctx is cancelled, which stops the process cleanly, or until
 // it fails. When it returns, every goroutine has ended, the last transaction is
-// settled and the stores are closed. It may be called once.
+// settled and the stores are closed, unless the error is ErrStuck. It may be called
+// once.
 func (a *App) Run(ctx context.Context) error {
 	if a.ran.Swap(true) {
 		return errors.New("streams: an App runs once: make a new one")
@@ -64,7 +72,27 @@ type Status struct {
 	Records int64 // processed since the start
 	Commits int64
 	Dropped map[string]int64 // records without effect, by reason
+	Stalled []Stall          // code that does not return
 }
+
+// A Stall is code of the topology that has not returned for longer than
+// Config.StallTimeout. Topic is empty where a timer or a commit called it, Task too
+// where it is none of the topology's.
+type Stall struct {
+	Task, Node string
+	Topic      string
+	Partition  int32
+	Offset     int64
+	Since      time.Time
+}
+
+func (s Stall) String() string {
+	e := task.Error{Task: s.Task, Node: s.Node, Topic: s.Topic, Partition: s.Partition, Offset: s.Offset}
+	return fmt.Sprintf("%s: has not returned since %s", e.Place(), s.Since.Format(time.RFC3339))
+}
+
+// RestoreProgress is how far the restore of one store partition is.
+type RestoreProgress = instance.Progress
 
 // TaskStatus is one task of this process.
 type TaskStatus struct {
@@ -75,12 +103,15 @@ type TaskStatus struct {
 // Status may be called at any time, from any goroutine.
 func (a *App) Status() Status {
 	in := a.in.Load().Status()
-	st := Status{Ready: in.Joined && len(in.Restoring) == 0, Records: in.Records, Commits: in.Commits, Dropped: in.Dropped}
+	st := Status{Ready: in.Ready(), Records: in.Records, Commits: in.Commits, Dropped: in.Dropped}
 	for _, t := range in.Restoring {
 		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "restoring"})
 	}
 	for _, t := range in.Running {
 		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "running"})
+	}
+	for _, s := range in.Stalled {
+		st.Stalled = append(st.Stalled, Stall{s.Where.Task, s.Where.Node, s.Where.Topic, s.Where.Partition, s.Where.Offset, s.Since})
 	}
 	return st
 }
@@ -98,6 +129,7 @@ func (c Config) instance(plan *task.Plan) instance.Config {
 		Policies:    task.Policies{Decode: c.Failures.Decode, Process: c.Failures.Process, DeadLetterTopic: c.Failures.DeadLetterTopic},
 		ExactlyOnce: c.Guarantee == ExactlyOnce, CommitInterval: c.CommitInterval, MaxTaskIdle: c.MaxTaskIdle, Workers: c.Workers,
 		MemoryBudget: c.MemoryBudget, MaxRecord: c.MaxRecordBytes, TransactionTimeout: c.TransactionTimeout, ShutdownTimeout: c.ShutdownTimeout,
+		StallTimeout: c.StallTimeout, Meter: c.MeterProvider, OnRestore: c.OnRestore,
 		Log: c.Logger.With("application", c.Application), Failpoint: failpoint.FromEnv(),
 	}
 	if open := c.State.Engine; open != nil {

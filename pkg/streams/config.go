@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
@@ -58,6 +60,16 @@ type Config struct {
 	TransactionTimeout time.Duration
 	// ShutdownTimeout bounds how long Run takes to stop: 30 s by default.
 	ShutdownTimeout time.Duration
+	// StallTimeout is when code of the topology that does not return is taken for
+	// stuck: 60 s by default. It is logged with its stack, and is in Status. A
+	// negative one looks for none.
+	StallTimeout time.Duration
+	// OnRestore is told once a second how far the stores are that are being restored,
+	// and of each store once more when it is done. It must return soon.
+	OnRestore func([]RestoreProgress)
+	// MeterProvider takes the metrics: otel.GetMeterProvider() by default. Those of
+	// the Kafka clients come from hooks among ClientOptions, such as kotel's.
+	MeterProvider metric.MeterProvider
 	// Logger is slog.Default() by default.
 	Logger *slog.Logger
 }
@@ -196,7 +208,11 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Standby.AcceptableLag, 10_000)
 	orDefault(&c.Standby.MaxWarmups, 4)
 	orDefault(&c.InternalTopics.ReplicationFactor, -1)
+	orDefault(&c.StallTimeout, 60*time.Second)
 	orDefault(&c.Logger, slog.Default())
+	if c.MeterProvider == nil {
+		c.MeterProvider = otel.GetMeterProvider()
+	}
 	return c
 }
 
@@ -221,6 +237,6 @@ func (c Config) String() string {
 	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.StayOnStop)
 	fmt.Fprintf(&b, " standby.replicas=%d standby.acceptable_lag=%d standby.max_warmups=%d standby.spread_by=%v tags=%v", c.Standby.Replicas, c.Standby.AcceptableLag, c.Standby.MaxWarmups, c.Standby.SpreadBy, c.Membership.Tags)
 	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process)
-	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, len(c.ClientOptions))
+	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v stall_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, c.StallTimeout, len(c.ClientOptions))
 	return b.String()
 }

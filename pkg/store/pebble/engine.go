@@ -147,6 +147,15 @@ func (e *Engine) apply(batch *pebbledb.Batch) error {
 	return e.fuse.failure()
 }
 
+// DiskBytes is what the engine takes on disk; 0 once it is closed.
+func (e *Engine) DiskBytes() int64 {
+	if e.enter() != nil {
+		return 0
+	}
+	defer e.calls.RUnlock()
+	return int64(e.db.Metrics().DiskSpaceUsage())
+}
+
 // Close implements engine.Engine. After it the directory may be opened again.
 func (e *Engine) Close() error {
 	e.calls.Lock()

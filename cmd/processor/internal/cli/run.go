@@ -28,7 +28,7 @@ func newRun(sys System) *cobra.Command {
 		for _, name := range config.StrayEnv(catalog(), sys.Environ) {
 			log.Warn("this environment variable sets nothing", "name", name)
 		}
-		return service.Run(cmd.Context(), l.Config, l.topology, log)
+		return service.Run(cmd.Context(), l.Config, l.topology, log, sys.Err)
 	}
 	return cmd
 }

@@ -96,6 +96,7 @@ type Processing struct {
 	CommitInterval     time.Duration `key:"commit_interval" help:"longest time between commits"`
 	TransactionTimeout time.Duration `key:"transaction_timeout" help:"when the broker gives up a transaction whose producer is silent"`
 	ShutdownTimeout    time.Duration `key:"shutdown_timeout" help:"how long a stop may take"`
+	StallTimeout       time.Duration `key:"stall_timeout" help:"when code that does not return is taken for stuck; 0 is never"`
 	MaxTaskIdle        time.Duration `key:"max_task_idle" help:"how long a task waits for an input that has nothing new"`
 	Workers            int           `key:"workers" help:"goroutines that process; 0 is one per CPU"`
 	MaxRecordBytes     Size          `key:"max_record_bytes" help:"largest record that is written; no more than the topics' max.message.bytes"`
@@ -130,7 +131,7 @@ func Default() *Config {
 		InternalTopics: InternalTopics{ReplicationFactor: -1, Create: true},
 		Processing: Processing{
 			Guarantee: "exactly_once", CommitInterval: 100 * time.Millisecond, TransactionTimeout: 10 * time.Second,
-			ShutdownTimeout: 30 * time.Second, MaxRecordBytes: 1_000_000, DecodeFailures: "fail", ProcessFailures: "fail",
+			ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, MaxRecordBytes: 1_000_000, DecodeFailures: "fail", ProcessFailures: "fail",
 		},
 		Memory: Memory{Budget: 256 << 20},
 		HTTP:   HTTP{Listen: "127.0.0.1:8080"},

@@ -3,8 +3,9 @@ package demo
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
+
+	"github.com/leatstream/leat/cmd/processor/internal/terminal"
 )
 
 // progress shows how far a demo is: on a terminal in one line that is written
@@ -19,20 +20,11 @@ type progress struct {
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out, every: 2 * time.Second, start: time.Now()}
-	if p.terminal = isTerminal(out); p.terminal {
+	if p.terminal = terminal.Is(out); p.terminal {
 		p.every = 100 * time.Millisecond
 	}
 	p.last = p.start
 	return p
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // show prints how far it is, if it is time for that.
@@ -49,16 +41,15 @@ func (p *progress) show(f *feed, counted int64) {
 	rate := float64(counted) / now.Sub(p.start).Seconds()
 	line := fmt.Sprintf("%d lines read%s, %d of %d words counted, %.0f words/s", f.lines.Load(), reading, counted, f.words.Load(), rate)
 	if p.terminal {
-		line = "\r\x1b[K" + line
-	} else {
-		line += "\n"
+		terminal.Rewrite(p.out, line)
+		return
 	}
-	fmt.Fprint(p.out, line)
+	fmt.Fprintln(p.out, line)
 }
 
 // clear removes the line of a terminal.
 func (p *progress) clear() {
 	if p.terminal {
-		fmt.Fprint(p.out, "\r\x1b[K")
+		terminal.Rewrite(p.out, "")
 	}
 }

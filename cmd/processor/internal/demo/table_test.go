@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/leatstream/leat/cmd/processor/internal/terminal"
 	"time"
 )
 
@@ -54,7 +56,7 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if !isTerminal(null) || isTerminal(&strings.Builder{}) {
+	if !terminal.Is(null) || terminal.Is(&strings.Builder{}) {
 		t.Error("a character device is taken for none, or something else for one")
 	}
 }

@@ -1,52 +1,39 @@
 package service
 
 import (
-	"maps"
-	"slices"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/leatstream/leat/pkg/streams"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kotel"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric"
 )
 
-var (
-	readyDesc   = prometheus.NewDesc("leat_ready", "Whether the process has its tasks and none is restoring.", nil, nil)
-	tasksDesc   = prometheus.NewDesc("leat_tasks", "Tasks of this process by state.", []string{"state"}, nil)
-	recordsDesc = prometheus.NewDesc("leat_records_processed_total", "Records processed since the start.", nil, nil)
-	commitsDesc = prometheus.NewDesc("leat_commits_total", "Commits since the start.", nil, nil)
-)
-
-// statusCollector makes metrics of a status when they are asked for.
-type statusCollector func() streams.Status
-
-// Describe implements prometheus.Collector.
-func (c statusCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyDesc, tasksDesc, recordsDesc, commitsDesc} {
-		out <- d
-	}
+// meters are where the process's metrics go, and where they are served from.
+type meters struct {
+	provider *metric.MeterProvider
+	handler  http.Handler
 }
 
-// Collect implements prometheus.Collector.
-func (c statusCollector) Collect(out chan<- prometheus.Metric) {
-	s := c()
-	tasks := map[string]float64{"restoring": 0, "running": 0}
-	for _, t := range s.Tasks {
-		tasks[t.State]++
+// newMeters makes a provider whose metrics are served in Prometheus' format, those of
+// the Go runtime and of the operating system's process among them.
+func newMeters() (*meters, error) {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(reg), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return nil, err
 	}
-	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, kind, v, labels...)
-	}
-	send(readyDesc, prometheus.GaugeValue, number(s.Ready))
-	for _, state := range slices.Sorted(maps.Keys(tasks)) {
-		send(tasksDesc, prometheus.GaugeValue, tasks[state], state)
-	}
-	send(recordsDesc, prometheus.CounterValue, float64(s.Records))
-	send(commitsDesc, prometheus.CounterValue, float64(s.Commits))
+	return &meters{
+		provider: metric.NewMeterProvider(metric.WithReader(exporter)),
+		handler:  promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
+	}, nil
 }
 
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+// clientHooks measure a Kafka client.
+func (m *meters) clientHooks() kgo.Opt {
+	return kgo.WithHooks(kotel.NewMeter(kotel.MeterProvider(m.provider)))
 }

@@ -11,10 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/leatstream/leat/pkg/streams"
 )
 
@@ -26,14 +22,14 @@ type monitor struct {
 }
 
 // listen starts a monitor. It has to be closed.
-func listen(addr string, status func() streams.Status, log *slog.Logger) (*monitor, error) {
+func listen(addr string, h http.Handler, log *slog.Logger) (*monitor, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w: choose another address, or none to serve no HTTP", err)
 	}
 	m := &monitor{addr: l.Addr()}
 	m.server = http.Server{
-		Handler:           handler(status),
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
@@ -55,9 +51,13 @@ func (m *monitor) close() {
 	m.serve.Wait()
 }
 
-func handler(status func() streams.Status) http.Handler {
+func handler(status func() streams.Status, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if s := status(); len(s.Stalled) > 0 {
+			http.Error(w, unhealthy(s), http.StatusServiceUnavailable)
+			return
+		}
 		fmt.Fprintln(w, "healthy") // a service that cannot go on has ended
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -67,10 +67,17 @@ func handler(status func() streams.Status) http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), statusCollector(status))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", metrics)
 	return mux
+}
+
+// unhealthy says what does not get on.
+func unhealthy(s streams.Status) string {
+	var lines []string
+	for _, stall := range s.Stalled {
+		lines = append(lines, stall.String())
+	}
+	return strings.Join(lines, "\n")
 }
 
 // unready says what there is to wait for.

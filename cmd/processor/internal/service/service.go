@@ -29,8 +29,8 @@ func Logger(c config.Log, out io.Writer) *slog.Logger {
 }
 
 // Run runs the configured topology, which is t, until ctx ends. That stops it
-// cleanly.
-func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger) (err error) {
+// cleanly. On screen, if it is a terminal, a bar shows how far restores are.
+func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger, screen io.Writer) (err error) {
 	log.Info("configuration", slog.Any("", c)) // no name: its keys stand by themselves
 	if c.Kafka.IsEmbedded() {
 		local, err := startEmbedded(c, log)
@@ -44,17 +44,23 @@ func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.
 	if err != nil {
 		return err
 	}
+	m, err := newMeters()
+	if err != nil {
+		return err
+	}
+	settings.MeterProvider, settings.OnRestore = m.provider, restoreBar(screen)
+	settings.ClientOptions = append(settings.ClientOptions, m.clientHooks())
 	app, err := streams.New(t, settings)
 	if err != nil {
 		return err
 	}
 	if c.HTTP.Listen != "" {
-		m, err := listen(c.HTTP.Listen, app.Status, log)
+		served, err := listen(c.HTTP.Listen, handler(app.Status, m.handler), log)
 		if err != nil {
 			return err
 		}
-		defer m.close()
-		log.Info("HTTP is served", "address", m.addr.String())
+		defer served.close()
+		log.Info("HTTP is served", "address", served.addr.String())
 	}
 	log.Info("running", "application", c.Application, "topology", c.Topology)
 	if err := app.Run(ctx); err != nil {

@@ -30,6 +30,11 @@ func TestMonitor(t *testing.T) {
 	t.Parallel()
 	restoring := streams.Status{Tasks: []streams.TaskStatus{{ID: "0_1", State: "restoring"}, {ID: "1_0", State: "running"}}}
 	ready := streams.Status{Ready: true, Records: 7, Tasks: []streams.TaskStatus{{ID: "0_1", State: "running"}}}
+	stalled := streams.Status{Stalled: []streams.Stall{{Task: "0_1", Node: "n", Topic: "t", Partition: 1, Offset: 7}}}
+	m, err := newMeters()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, path string
 		status     streams.Status
@@ -40,13 +45,12 @@ func TestMonitor(t *testing.T) {
 		{"without tasks", "/readyz", streams.Status{}, http.StatusServiceUnavailable, "no tasks yet\n"},
 		{"restoring", "/readyz", restoring, http.StatusServiceUnavailable, "0_1 is restoring\n"},
 		{"ready", "/readyz", ready, http.StatusOK, "ready\n"},
-		{"metrics of a start", "/metrics", restoring, http.StatusOK, "leat_tasks{state=\"restoring\"} 1\nleat_tasks{state=\"running\"} 1\n"},
-		{"metrics", "/metrics", ready, http.StatusOK, "\nleat_records_processed_total 7\n"},
+		{"stalled", "/healthz", stalled, http.StatusServiceUnavailable, "task 0_1, node \"n\", record t[1]@7: has not returned since "},
 		{"metrics of the process", "/metrics", ready, http.StatusOK, "\ngo_goroutines "},
 		{"something else", "/", ready, http.StatusNotFound, ""},
 	} {
 		w := httptest.NewRecorder()
-		handler(func() streams.Status { return c.status }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
+		handler(func() streams.Status { return c.status }, m.handler).ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.want) {
 			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
 		}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"log/slog"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
@@ -59,6 +60,7 @@ func Settings(c *config.Config, log *slog.Logger) (streams.Config, error) {
 		MaxRecordBytes:     int(c.Processing.MaxRecordBytes),
 		TransactionTimeout: c.Processing.TransactionTimeout,
 		ShutdownTimeout:    c.Processing.ShutdownTimeout,
+		StallTimeout:       cmp.Or(c.Processing.StallTimeout, -1),
 		Logger:             log,
 	}, nil
 }

@@ -1,0 +1,107 @@
+package instance
+
+import (
+	"context"
+	"time"
+
+	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/telemetry"
+)
+
+// observe makes the process's metrics.
+func (in *Instance) observe() (err error) {
+	if in.metrics, err = telemetry.New(in.cfg.Meter); err != nil {
+		return err
+	}
+	in.unobserve, err = in.metrics.Observe(in.snapshot)
+	return err
+}
+
+// A sized engine says what it takes on disk.
+type sized interface{ DiskBytes() int64 }
+
+// snapshot is what metrics say of the process. It may be called at any time, from
+// any goroutine.
+func (in *Instance) snapshot() telemetry.Snapshot {
+	st := in.Status()
+	s := telemetry.Snapshot{
+		Ready: st.Ready(), Tasks: map[string]int{"restoring": len(st.Restoring), "running": len(st.Running)}, Stalled: len(st.Stalled),
+		Processed: st.Records, Commits: st.Commits, Dropped: st.Dropped,
+		State: telemetry.State{Memory: map[string]int64{}, Disk: -1},
+	}
+	in.mu.Lock()
+	workers := in.workers
+	if in.mu.joined {
+		s.Rebalances = in.member.Sessions()
+		if e, ok := in.engine.(sized); ok && !in.mu.stopping {
+			s.State.Disk = e.DiskBytes()
+		}
+	}
+	in.mu.Unlock()
+	for _, w := range workers {
+		idle, busy, blocked := w.Spent()
+		s.Workers = append(s.Workers, telemetry.Shares{Busy: busy, Blocked: blocked, Idle: idle})
+		s.State.Behind += w.Unflushed()
+	}
+	now := time.Now()
+	for _, run := range in.running() {
+		for _, i := range run.Inputs() {
+			l := telemetry.Lag{Topic: i.Topic, Partition: i.Partition, Records: i.End - i.Position}
+			if l.Records > 0 && i.Time >= 0 {
+				l.Time = max(0, now.Sub(time.UnixMilli(i.Time)))
+			}
+			s.Lags = append(s.Lags, l)
+		}
+		for i, st := range run.Task.Stores() {
+			s.State.Memory[st.Name] += run.Bytes(i)
+		}
+	}
+	for _, p := range in.restoring.now() {
+		s.Restores = append(s.Restores, telemetry.Restore{Store: p.Store, Partition: p.Partition, Remaining: p.To - p.At})
+	}
+	s.Restored.Records, s.Restored.Bytes = in.restoring.records.Load(), in.restoring.bytes.Load()
+	return s
+}
+
+// endsInterval is how often partitions are asked how far they go. What is fetched
+// says so too, but not of a partition that is paused.
+const endsInterval = 10 * time.Second
+
+// followEnds keeps known how far the inputs go.
+func (in *Instance) followEnds(ctx context.Context) error {
+	tick := time.NewTicker(endsInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		runs := in.running()
+		var tps []kafka.TopicPartition
+		for _, run := range runs {
+			for _, i := range run.Inputs() {
+				tps = append(tps, kafka.TopicPartition{Topic: i.Topic, Partition: i.Partition})
+			}
+		}
+		if len(tps) == 0 {
+			continue
+		}
+		ends, err := in.askEnds(ctx, tps)
+		if err != nil {
+			in.log.Debug("ends of partitions are not known", "err", err) // the lag is what was last heard
+			continue
+		}
+		for _, run := range runs {
+			for _, i := range run.Inputs() {
+				run.Ends(i.Source, ends[kafka.TopicPartition{Topic: i.Topic, Partition: i.Partition}])
+			}
+		}
+	}
+}
+
+func (in *Instance) askEnds(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, endsInterval)
+	defer cancel()
+	return kafka.ListOffsets(ctx, in.admin, kafka.LastStable, tps)
+}

@@ -1,0 +1,287 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+)
+
+// A meter reads metrics as Prometheus would name them.
+type meter struct {
+	t      *testing.T
+	reader *metric.ManualReader
+}
+
+func newMeter(t *testing.T, cfg *Config) meter {
+	m := meter{t, metric.NewManualReader()}
+	cfg.Meter = metric.NewMeterProvider(metric.WithReader(m.reader))
+	return m
+}
+
+// read returns every value by name and labels: a histogram's is its count.
+func (m meter) read() map[string]float64 {
+	m.t.Helper()
+	var rm metricdata.ResourceMetrics
+	if err := m.reader.Collect(context.Background(), &rm); err != nil {
+		m.t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, scope := range rm.ScopeMetrics {
+		for _, one := range scope.Metrics {
+			switch data := one.Data.(type) {
+			case metricdata.Gauge[int64]:
+				points(values, one.Name, data.DataPoints)
+			case metricdata.Gauge[float64]:
+				points(values, one.Name, data.DataPoints)
+			case metricdata.Sum[int64]:
+				points(values, one.Name, data.DataPoints)
+			case metricdata.Sum[float64]:
+				points(values, one.Name, data.DataPoints)
+			case metricdata.Histogram[float64]:
+				for _, p := range data.DataPoints {
+					values[name(one.Name, p.Attributes.ToSlice())] = float64(p.Count)
+					values[name(one.Name+".sum", p.Attributes.ToSlice())] = p.Sum
+				}
+			default:
+				m.t.Fatalf("%s is a %T", one.Name, data)
+			}
+		}
+	}
+	return values
+}
+
+func points[N int64 | float64](values map[string]float64, metric string, data []metricdata.DataPoint[N]) {
+	for _, p := range data {
+		values[name(metric, p.Attributes.ToSlice())] = float64(p.Value)
+	}
+}
+
+func name(metric string, labels []attribute.KeyValue) string {
+	var parts []string
+	for _, l := range labels {
+		parts = append(parts, fmt.Sprintf("%s=%s", l.Key, l.Value.Emit()))
+	}
+	if len(parts) == 0 {
+		return metric
+	}
+	return metric + "{" + strings.Join(parts, ",") + "}"
+}
+
+// expect checks values; a negative one stands for any above 0.
+func (m meter) expect(want map[string]float64) {
+	m.t.Helper()
+	got := m.read()
+	for name, v := range want {
+		if have, ok := got[name]; !ok || v >= 0 && have != v || v < 0 && have <= 0 {
+			m.t.Errorf("%s is %v (there: %t), want %v", name, have, ok, v)
+		}
+	}
+	if m.t.Failed() {
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			m.t.Log(name, got[name])
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "lines", "counts")
+		cfg := w.config(wordCount(t))
+		cfg.Workers, cfg.StallTimeout = 1, time.Minute
+		m := newMeter(t, &cfg)
+		_, stop := w.start(cfg)
+		w.produce("lines", 0, 50)
+		w.checkCounts("counts", 50)
+		time.Sleep(endsInterval + time.Second)
+		m.expect(map[string]float64{
+			"leat.ready": 1, "leat.tasks{state=running}": 4, "leat.tasks{state=restoring}": 0, "leat.tasks.stalled": 0,
+			"leat.records.processed": 200, "leat.commits": -1, "leat.rebalances": -1, "leat.tasks.moved{how=assigned}": 4,
+			"leat.records.read{topic=lines}": 50, "leat.records.read{topic=app-words-repartition}": 150,
+			"leat.records.written{topic=counts}": 150, "leat.records.written{topic=app-words-repartition}": 150,
+			"leat.records.written{topic=app-counts-changelog}": -1,
+			"leat.batch.duration{subtopology=1}":               -1, "leat.commit.duration": -1, "leat.end_to_end.delay{subtopology=1}": -1,
+			"leat.lag.records{partition=0,topic=lines}": 0, "leat.lag.records{partition=1,topic=app-words-repartition}": 0,
+			"leat.lag.time{partition=0,topic=lines}": 0, "leat.state.memory{store=counts}": -1, "leat.state.unflushed": 0,
+			"leat.worker.time{share=idle,worker=0}": -1, "leat.worker.time{share=blocked,worker=0}": 0, "leat.worker.time{share=busy,worker=0}": 0,
+		})
+		stop()
+		if _, there := m.read()["leat.ready"]; there {
+			t.Error("a process that has ended is observed still")
+		}
+	})
+}
+
+// What waits is lag, in records and in time, also of a partition that nothing is
+// fetched of because enough of it waits.
+func TestLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		plan := copyPlan(t, copyIn, func(_, v string) {
+			if v == "slow" {
+				time.Sleep(5 * time.Second)
+			}
+		})
+		cfg := w.config(plan)
+		m := newMeter(t, &cfg)
+		_, stop := w.start(cfg)
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		w.send(cl, 0, "one")
+		time.Sleep(time.Minute)
+		for range 100 {
+			w.send(cl, 0, "slow")
+		}
+		cl.Close()
+		time.Sleep(90 * time.Second)
+		got := m.read()
+		if lag := got["leat.lag.records{partition=0,topic=lines}"]; lag < 75 || lag > 100 {
+			t.Errorf("lag of %v records, want most of 100", lag)
+		}
+		if age := got["leat.lag.time{partition=0,topic=lines}"]; age < 90 {
+			t.Errorf("lag of %v s, want more than a minute", age)
+		}
+		stop()
+	})
+}
+
+// A log that can be looked at.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Code that does not return is told of with its place and its stack, and so is that
+// it goes on. Code that is slow with each record is none.
+func TestStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		held := make(chan struct{})
+		plan := copyPlan(t, copyIn, func(_, v string) {
+			switch v {
+			case "slow":
+				time.Sleep(9 * time.Second)
+			case "never":
+				<-held
+			}
+		})
+		var log logged
+		cfg := w.config(plan)
+		cfg.StallTimeout, cfg.Log = 10*time.Second, slog.New(slog.NewTextHandler(&log, nil))
+		in, stop := w.start(cfg)
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		for range 20 {
+			w.send(cl, 0, "slow")
+		}
+		time.Sleep(4 * time.Minute)
+		if st := in.Status(); len(st.Stalled) > 0 {
+			t.Errorf("slow code is taken for a stall: %v", st.Stalled[0])
+		}
+		w.send(cl, 0, "never")
+		cl.Close()
+		time.Sleep(15 * time.Second)
+		st := in.Status()
+		if len(st.Stalled) != 1 {
+			t.Fatal("no stall is seen")
+		}
+		where := st.Stalled[0].Where
+		if where.Task != "0_0" || where.Node != "peek-1" || where.Topic != "lines" || where.Offset != 20 {
+			t.Errorf("stalled at %+v", where)
+		}
+		if text := log.String(); !strings.Contains(text, "TestStall.func") || !strings.Contains(text, "offset=20") {
+			t.Errorf("the log does not say where: %s", text)
+		}
+		close(held)
+		time.Sleep(15 * time.Second)
+		if st := in.Status(); len(st.Stalled) > 0 || !strings.Contains(log.String(), "has gone on") {
+			t.Errorf("the stall is over, and status says %v", st.Stalled)
+		}
+		stop()
+	})
+}
+
+// A process whose code does not return ends all the same when it is told to, and says
+// why it has not ended well.
+func TestStopOfStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		held := make(chan struct{})
+		ctx, cancel := context.WithCancel(context.Background())
+		in := New(w.config(copyPlan(t, copyIn, func(_, _ string) { <-held })))
+		done := make(chan error, 1)
+		go func() { done <- in.Run(ctx) }()
+		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		w.send(cl, 0, "one")
+		cl.Close()
+		time.Sleep(20 * time.Second)
+		cancel()
+		select {
+		case err := <-done:
+			if !errors.Is(err, ErrStuck) || !strings.Contains(err.Error(), "lines[0]@0") {
+				t.Errorf("run: %v", err)
+			}
+		case <-time.After(5 * time.Minute):
+			t.Error("5 minutes after it was told to stop it has not")
+		}
+		close(held)
+		in.wg.Wait()
+		in.closeAll() // as the end of the operating system's process would
+	})
+}
+
+func TestRestoreProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "counts")
+		cfg := w.config(wordCount(t))
+		_, stop := w.start(cfg)
+		w.produce("lines", 0, 50)
+		w.checkCounts("counts", 50)
+		stop()
+		var mu sync.Mutex
+		var told []Progress
+		cfg.StateDir = t.TempDir()
+		cfg.OnRestore = func(ps []Progress) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, ps...)
+		}
+		m := newMeter(t, &cfg)
+		_, stop = w.start(cfg)
+		time.Sleep(20 * time.Second)
+		m.expect(map[string]float64{"leat.restore.records": -1, "leat.restore.bytes": -1})
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		i := slices.IndexFunc(told, func(p Progress) bool { return p.Done })
+		if i < 0 {
+			t.Fatal("nobody was told of the restore")
+		}
+		p := told[i]
+		if p.Store != "counts" || p.Task != "1_0" || p.At != p.To || p.Records == 0 || p.Bytes == 0 || p.Left() != 0 {
+			t.Errorf("told of %+v", p)
+		}
+	})
+}
