@@ -109,8 +109,12 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 	if w.p.full(out) {
 		defer w.blocked()()
 	}
+	run := 0 // where records of the same topic began: a lookup for each would cost
 	for i := range out {
-		w.written[out[i].Topic]++
+		if i+1 == len(out) || out[i+1].Topic != out[i].Topic {
+			w.written[out[i].Topic] += int64(i + 1 - run)
+			run = i + 1
+		}
 		rec := w.p.send(ctx, &out[i])
 		if c := out[i].Changelog; c != nil {
 			r.last[c.Index] = rec
