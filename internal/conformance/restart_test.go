@@ -3,68 +3,141 @@ package conformance
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/leatstream/leat/pkg/topology/topologytest"
 )
 
-// A restart changes nothing: not with local state, and not if that is lost and comes
-// from the changelogs. Every scenario is cut at random steps.
+// files reads every file of testdata whose scenario is written.
+func files(t *testing.T) (out []*File) {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/seed*/*.jsonl")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, path := range paths {
+		f, err := Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !pending[f.Scenario] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// random is seeded anew in every run; LEAT_SEED repeats one.
+func random(t *testing.T) *rand.Rand {
+	seed := rand.Uint64()
+	if s, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("repeat with LEAT_SEED=%d", seed)
+		}
+	})
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// A scenario that is restarted at any steps, with its local state or without, puts out
+// what Kafka Streams puts out when it is not.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
-	paths, err := filepath.Glob("testdata/seed1/*.jsonl")
-	if err != nil || len(paths) == 0 {
-		t.Fatal(len(paths), err)
+	for _, f := range files(t) {
+		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := random(t)
+			r, err := f.Start(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := ""
+			for i, s := range f.Steps {
+				if rnd.IntN(8) == 0 {
+					keep := topologytest.Local(rnd.IntN(2) == 0)
+					r.Restart(keep)
+					last = fmt.Sprintf("step %d, state kept: %t", i+1, keep)
+				}
+				err := r.Feed(s)
+				if got, want := lines(r.Drain()), lines(s.Out); err != nil || !slices.Equal(got, want) {
+					t.Fatalf("step %d differs after the restart at %s (%v)\n  in    %v\n  want  %v\n  got   %v", i+1, last, err, s, want, got)
+				}
+			}
+		})
 	}
-	seed := rand.Uint64()
-	for _, path := range paths {
-		for name, local := range map[string]topologytest.Local{"kept": topologytest.KeepState, "lost": topologytest.LoseState} {
-			t.Run(fmt.Sprintf("%s/%s/%d", filepath.Base(path), name, seed), func(t *testing.T) {
-				t.Parallel()
-				f, err := Read(path)
+}
+
+// A scenario that crashes at any steps, and so does again what it had not committed,
+// puts out the same. What waits is taken by its timestamps then and not by when it
+// came, so only scenarios with one input can be compared.
+func TestCrashes(t *testing.T) {
+	t.Parallel()
+	for _, f := range files(t) {
+		if len(f.Inputs) > 1 || slices.ContainsFunc(f.Steps, func(s Step) bool { return s.In == nil }) {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := random(t)
+			r, err := f.Start(t, topologytest.CommitEvery(1+rnd.IntN(20)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got, want []Record
+			for _, s := range f.Steps {
+				if rnd.IntN(12) == 0 {
+					r.Crash(topologytest.Local(rnd.IntN(2) == 0))
+				}
+				if err := r.Feed(s); err != nil {
+					t.Fatal(err)
+				}
+				got, want = append(got, r.Drain()...), append(want, s.Out...)
+			}
+			r.Commit()
+			got = append(got, r.Drain()...)
+			compare(t, lines(got), lines(want))
+		})
+	}
+}
+
+// compare finds the first difference between two long lists.
+func compare(t *testing.T, got, want []string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("record %d of %d differs:\n  got   %v\n  want  %v", i, len(want), got[i:min(i+3, len(got))], want[i:min(i+3, len(want))])
+		}
+	}
+}
+
+// How often is committed does not show in what is put out.
+func TestCommitIntervals(t *testing.T) {
+	t.Parallel()
+	for _, f := range files(t) {
+		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
+			t.Parallel()
+			for _, every := range []int{7, 1000} {
+				r, err := f.Start(t, topologytest.CommitEvery(every))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if why := unequal[f.Scenario]; why != "" {
-					t.Skip(why)
+				var got, want []Record
+				for _, s := range f.Steps {
+					if err := r.Feed(s); err != nil {
+						t.Fatal(err)
+					}
+					want = append(want, s.Out...)
 				}
-				if pending[f.Scenario] {
-					t.Skip("not written yet")
-				}
-				rnd := rand.New(rand.NewPCG(seed, 0))
-				if err := f.checkCut(t, local, func() bool { return rnd.IntN(10) == 0 }); err != nil {
-					t.Error(err)
-				}
-			})
-		}
+				r.Commit()
+				got = r.Drain()
+				compare(t, lines(got), lines(want))
+			}
+		})
 	}
-}
-
-// unequal are the scenarios that a restart changes, and why.
-var unequal = map[string]string{
-	"processor-wallclock-punctuator": "a wall-clock timer begins its first interval anew with its process, as in Kafka Streams",
-}
-
-// checkCut is Check with restarts before the steps for which cut says so.
-func (f *File) checkCut(t *testing.T, local topologytest.Local, cut func() bool) error {
-	t.Helper()
-	r, err := f.Start(t)
-	if err != nil {
-		return err
-	}
-	last := 0
-	for i, s := range f.Steps {
-		if cut() {
-			r.Restart(local)
-			last = i
-		}
-		err := r.Feed(s)
-		got, want := lines(r.Drain()), lines(s.Out)
-		if err != nil || !slices.Equal(got, want) {
-			return fmt.Errorf("restarted before step %d: %w", last+1, f.differ(i, err, got))
-		}
-	}
-	return nil
 }

@@ -134,7 +134,7 @@ func (t *Task) times() map[string]int64 {
 		}
 	}
 	for _, tm := range t.timers {
-		if tm.clock == StreamTime && tm.next > 0 && !tm.off {
+		if tm.next > 0 && !tm.off {
 			times[tm.name] = tm.next
 		}
 	}
@@ -167,8 +167,8 @@ func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) erro
 			}
 		}
 		for _, tm := range t.timers {
-			if at, ok := meta.Times[tm.name]; ok && tm.clock == StreamTime {
-				tm.resume(at, t.streamTime)
+			if at, ok := meta.Times[tm.name]; ok {
+				tm.resume(at, t.streamTime, t.wallClock)
 			}
 		}
 		return nil

@@ -364,8 +364,8 @@ func (t *Task) RequestCommit() { t.asked = true }
 
 // Schedule calls fn every so many ms of a clock. A stream-time timer fires first
 // at the first record and then at multiples of every; where it stands is
-// committed with the offsets, under name. A wall-clock timer fires first after
-// one interval. Firings that were missed are skipped.
+// committed with the offsets, under name, and so is where a wall-clock timer stands,
+// which fires first after one interval. Firings that were missed are skipped.
 func (t *Task) Schedule(name string, clock Clock, every int64, fn func(now int64) error) *Timer {
 	tm := &Timer{node: t.at, name: name, clock: clock, every: every, fn: fn}
 	if clock == WallClock {

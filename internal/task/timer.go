@@ -28,6 +28,8 @@ type Timer struct {
 	next  int64
 	fn    func(now int64) error
 	off   bool
+
+	resumed bool // next was committed
 }
 
 // Cancel stops the timer. It may be called from the timer's own function.
@@ -44,8 +46,17 @@ func (tm *Timer) advance(now int64) {
 }
 
 // resume takes up the schedule that was committed. If the interval has since become
-// shorter, so does what is left of it.
-func (tm *Timer) resume(next, streamTime int64) {
+// shorter, so does what is left of it. A wall-clock timer that would have fired in the
+// meantime fires at once, and once.
+func (tm *Timer) resume(next, streamTime, wallClock int64) {
+	if tm.clock == WallClock {
+		next = min(next, wallClock+tm.every)
+		if tm.resumed { // the inputs may have been committed at different times
+			next = max(next, tm.next)
+		}
+		tm.next, tm.resumed = next, true
+		return
+	}
 	if streamTime >= 0 && next > streamTime+tm.every {
 		next = streamTime - streamTime%tm.every + tm.every
 	}

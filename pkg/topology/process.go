@@ -76,7 +76,8 @@ type Timer = task.Timer
 // stream-time timer fires first at the first record, then whenever stream time
 // passes a multiple of the interval. A wall-clock timer fires first after one
 // interval; it is checked between records and may be late. Firings that were
-// missed are skipped, not made up for (KIP-138). Intervals under 1 ms panic.
+// missed are skipped, not made up for (KIP-138). Where a timer stands lasts over
+// restarts and moves: one whose time came meanwhile fires at once. Intervals under 1 ms panic.
 func (c *Context[K, V]) Every(interval time.Duration, clock Clock, fn func(now time.Time) error) *Timer {
 	if interval < time.Millisecond {
 		panic(fmt.Sprintf("processor %q: an interval of %v is shorter than 1 ms", c.n.name, interval))
