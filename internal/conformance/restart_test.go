@@ -65,8 +65,8 @@ func TestRestarts(t *testing.T) {
 					last = fmt.Sprintf("step %d, state kept: %t", i+1, keep)
 				}
 				err := r.Feed(s)
-				if got, want := lines(r.Drain()), lines(s.Out); err != nil || !slices.Equal(got, want) {
-					t.Fatalf("step %d differs after the restart at %s (%v)\n  in    %v\n  want  %v\n  got   %v", i+1, last, err, s, want, got)
+				if got := lines(r.Drain()); err != nil || !slices.Equal(got, lines(s.Out)) {
+					t.Fatalf("after the restart at %s: %v", last, f.differ(i, err, got))
 				}
 			}
 		})
