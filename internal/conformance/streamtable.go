@@ -8,6 +8,8 @@ import (
 
 var versions = store.Versioned("vt", serde.String, serde.String, ms(2000))
 
+var waiting = store.Queue("jn", serde.String, serde.String)
+
 var streamTables = family{
 	"stream-to-table": func(b *topology.Builder) {
 		b.From(topic("in")).Table(texts("s")).Stream().To(topic("out"))
@@ -19,6 +21,14 @@ var streamTables = family{
 	"stream-versioned-table-left": func(b *topology.Builder) {
 		rows := b.Table(topic("table"), versions)
 		b.From(topic("stream")).LeftJoinTable(rows, leftConcat).To(topic("out"))
+	},
+	"stream-versioned-table-grace-inner": func(b *topology.Builder) {
+		rows := b.Table(topic("table"), versions)
+		b.From(topic("stream")).JoinTable(rows, concat, topology.Grace(ms(500), waiting)).To(topic("out"))
+	},
+	"stream-versioned-table-grace-left": func(b *topology.Builder) {
+		rows := b.Table(topic("table"), versions)
+		b.From(topic("stream")).LeftJoinTable(rows, leftConcat, topology.Grace(ms(500), waiting)).To(topic("out"))
 	},
 	"stream-table-inner": func(b *topology.Builder) {
 		rows := table(b, "table")

@@ -45,6 +45,27 @@ func (f Fronted) Replay(r *Restorer, key, value []byte, time int64) error {
 	return nil
 }
 
+// Numbered is the layout of a store whose keys are the changelog's. They hold a time,
+// eight bytes, at At from their start, and end in a number that Number gave.
+type Numbered struct{ At int }
+
+// Logged implements Layout.
+func (Numbered) Logged(key []byte) []byte { return key }
+
+// Replay implements Layout.
+func (q Numbered) Replay(r *Restorer, key, value []byte, time int64) error {
+	if len(key) < q.At+8+4 {
+		return fmt.Errorf("a key of %d bytes is too short to hold a time at %d and a number", len(key), q.At)
+	}
+	r.Observe(int64(binary.BigEndian.Uint64(key[q.At:])))
+	r.s.ResumeNumber(int64(binary.BigEndian.Uint32(key[len(key)-4:])))
+	r.Set(key, value, time)
+	return nil
+}
+
+// Commits says that the time and the last number are.
+func (Numbered) Commits() (observed, number bool) { return true, true }
+
 // Segments is the layout of a store whose entries expire. An entry's key is the
 // number of its segment, eight bytes, and then the key that the changelog has,
 // which holds the entry's time, eight bytes, at At bytes from its end. So one
@@ -99,8 +120,8 @@ func (s *Store) Floor(g Segments) int64 { return g.first(s) * g.Interval }
 // time that can be read, as in Kafka Streams.
 func (g Segments) first(s *Store) int64 { return g.Segment(s.Live(g) - 1) }
 
-// Expiry is what decides when entries expire.
-func (g Segments) Expiry() Segments { return g }
+// Commits says which of the store's time and last number are committed.
+func (g Segments) Commits() (observed, number bool) { return true, g.Numbered }
 
 // Logged implements Layout.
 func (g Segments) Logged(key []byte) []byte {

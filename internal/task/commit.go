@@ -210,11 +210,17 @@ func (t *Task) checkMetadata() error {
 		m.Times[tm.name] = 0
 	}
 	for _, s := range t.stores {
-		g, ok := s.State.Layout().(interface{ Expiry() state.Segments })
-		if ok {
+		l, ok := s.State.Layout().(interface {
+			Commits() (observed, number bool)
+		})
+		if !ok {
+			continue
+		}
+		observed, number := l.Commits()
+		if observed {
 			m.Times[s.Name+observedSuffix] = 0
 		}
-		if ok && g.Expiry().Numbered {
+		if number {
 			m.Times[s.Name+numberSuffix] = 0
 		}
 	}

@@ -3,16 +3,16 @@ package topology
 import "github.com/leatstream/leat/internal/task"
 
 // JoinTable emits fn(k, v, row) for every record whose key has a row in the table
-// at that moment; only the stream's side triggers. Records without a key or
-// without a value are dropped.
-func (s Stream[K, V]) JoinTable[R, O any](right Table[K, R], fn func(k K, v V, row R) O) Stream[K, O] {
-	return lookup(s, right, "join-table", inner, func(k K, v V, row Opt[R]) O { return fn(k, v, row.v) })
+// at that moment or, if the table is versioned, had one at the record's time; only the
+// stream's side triggers. Records without a key or without a value are dropped.
+func (s Stream[K, V]) JoinTable[R, O any](right Table[K, R], fn func(k K, v V, row R) O, opts ...JoinTableOption[K, V]) Stream[K, O] {
+	return lookup(s, right, inner, func(k K, v V, row Opt[R]) O { return fn(k, v, row.v) }, opts)
 }
 
 // LeftJoinTable is JoinTable that emits for every record which has a value,
 // whether there is a row or not.
-func (s Stream[K, V]) LeftJoinTable[R, O any](right Table[K, R], fn func(k K, v V, row Opt[R]) O) Stream[K, O] {
-	return lookup(s, right, "left-join-table", left, fn)
+func (s Stream[K, V]) LeftJoinTable[R, O any](right Table[K, R], fn func(k K, v V, row Opt[R]) O, opts ...JoinTableOption[K, V]) Stream[K, O] {
+	return lookup(s, right, left, fn, opts)
 }
 
 type joinKind int8
@@ -25,7 +25,8 @@ const (
 
 func (j joinKind) String() string { return [...]string{"inner", "left", "outer"}[j] }
 
-func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j joinKind, fn func(K, V, Opt[R]) O) Stream[K, O] {
+func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], j joinKind, fn func(K, V, Opt[R]) O, opts []JoinTableOption[K, V]) Stream[K, O] {
+	kind := [...]string{inner: "join-table", left: "left-join-table"}[j]
 	s.needsKey(kind, s.b.nodes[right.id].name)
 	if s.b != right.b {
 		s.b.fail("join of a stream and a table from two builders")
@@ -33,9 +34,16 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 	}
 	right.needRows(kind)
 	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true}
+	var o joinTableOptions[K, V]
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.queue != nil {
+		n = graced(s, right, n, o)
+	}
 	n.open = func(w wiring) error {
 		rows, out := rowsFor(right, w.t), task.Outlet[Record[K, O]](w.t, w.id)
-		task.Outlet[Record[K, V]](w.t, w.parents[0]).Subscribe(func(r Record[K, V]) error {
+		process := func(r Record[K, V]) error {
 			row, ok, err := find(w, rows, &r, j)
 			if err != nil || !ok && (j == inner || r.NullValue) {
 				return err
@@ -44,7 +52,15 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], kind string, j jo
 			o := Record[K, O]{Key: r.Key, NullKey: r.NullKey, Time: r.Time, Headers: r.Headers}
 			o.Value = fn(r.Key, r.Value, Opt[R]{row, ok})
 			return out.Emit(o)
-		})
+		}
+		if o.queue != nil {
+			g, err := newGracer(w, n, o, process)
+			if err != nil {
+				return err
+			}
+			process = g.process
+		}
+		task.Outlet[Record[K, V]](w.t, w.parents[0]).Subscribe(process)
 		return nil
 	}
 	return Stream[K, O]{b: s.b, id: s.b.add(n)}

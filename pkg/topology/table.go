@@ -10,13 +10,14 @@ import (
 // every key. A table that is made from tables has no store of its own: whoever reads
 // it computes its rows from theirs. Materialize gives it one.
 type Table[K, V any] struct {
-	b      *Builder
-	id     int                               // emits update[K, V]
-	read   func(*task.Task) reader[K, V]     // nil: the rows are kept nowhere
-	asOf   func(*task.Task) asOfReader[K, V] // nil: only the last rows are kept
-	want   func() bool                       // asks for the old values of updates; nil: they are always there if read is
-	keys   serde.Serde[K]                    // nil: not known
-	values serde.Serde[V]                    // nil: not known
+	b       *Builder
+	id      int                               // emits update[K, V]
+	read    func(*task.Task) reader[K, V]     // nil: the rows are kept nowhere
+	asOf    func(*task.Task) asOfReader[K, V] // nil: only the last rows are kept
+	history int64                             // how far back asOf goes, ms
+	want    func() bool                       // asks for the old values of updates; nil: they are always there if read is
+	keys    serde.Serde[K]                    // nil: not known
+	values  serde.Serde[V]                    // nil: not known
 
 	closing *closing // of the windows that the keys lie in; nil: not known, or no windows
 }

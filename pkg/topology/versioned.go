@@ -23,7 +23,7 @@ func (s Stream[K, V]) versions(st store.VersionedKV[K, V], opts []TableOption) T
 	})
 	keys, values := st.Serdes()
 	return Table[K, V]{
-		b: b, id: id, keys: keys, values: values,
+		b: b, id: id, keys: keys, values: values, history: st.History(),
 		read: func(t *task.Task) reader[K, V] { return st.Open(scope{t, n}) },
 		asOf: func(t *task.Task) asOfReader[K, V] { return st.Open(scope{t, n}) },
 	}
