@@ -21,12 +21,19 @@ type Run struct {
 // Start builds the scenario of f and starts a driver on it.
 func (f *File) Start(tb testing.TB, opts ...topologytest.Option) (*Run, error) {
 	tb.Helper()
+	return f.start(tb, func(*topology.Builder) {}, opts...)
+}
+
+// start is Start with something to say to the builder first.
+func (f *File) start(tb testing.TB, prepare func(*topology.Builder), opts ...topologytest.Option) (*Run, error) {
+	tb.Helper()
 	build := scenario(f.Scenario)
 	if build == nil {
 		return nil, fmt.Errorf("no scenario is called %q", f.Scenario)
 	}
 	r := &Run{file: f}
 	b := topology.New()
+	prepare(b)
 	build(b)
 	opts = append(opts, topologytest.OnError(func(err error) {
 		if r.err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/leatstream/leat/internal/murmur"
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 )
 
@@ -30,12 +31,13 @@ type Driver struct {
 	policies   task.Policies
 	onError    func(error)
 
-	now    int64 // wall clock, ms
-	engine engine.Engine
-	tasks  [][]*task.Task // by sub-topology and partition
-	topics map[string]*log
-	since  int // records since the last commit
-	points map[place]task.Point
+	now        int64 // wall clock, ms
+	engine     engine.Engine
+	openEngine func() engine.Engine
+	tasks      [][]*task.Task // by sub-topology and partition
+	topics     map[string]*log
+	since      int // records since the last commit
+	points     map[place]task.Point
 
 	globals map[string]*state.Shared
 }
@@ -62,6 +64,26 @@ func Failures(decode, process topology.Policy, deadLetterTopic string) Option {
 	}
 }
 
+// Engine keeps local state in an engine that open opens in a directory of the test's,
+// such as pebble.Open. The default is in memory.
+func Engine(open func(dir string) (store.Engine, error)) Option {
+	return func(d *Driver) {
+		d.openEngine = func() engine.Engine {
+			d.tb.Helper()
+			e, err := open(d.tb.TempDir())
+			if err != nil {
+				d.tb.Fatal(err)
+			}
+			d.tb.Cleanup(func() {
+				if err := e.Close(); err != nil {
+					d.tb.Error(err)
+				}
+			})
+			return e
+		}
+	}
+}
+
 // OnError is called instead of failing the test when a task fails.
 func OnError(fn func(error)) Option { return func(d *Driver) { d.onError = fn } }
 
@@ -73,13 +95,14 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 		tb.Fatal(err)
 	}
 	d := &Driver{
-		tb: tb, built: t.Plan(), partitions: 1, every: 1, engine: memory.New(),
+		tb: tb, built: t.Plan(), partitions: 1, every: 1, openEngine: func() engine.Engine { return memory.New() },
 		topics: map[string]*log{}, points: map[place]task.Point{},
 	}
 	d.onError = func(err error) { tb.Helper(); tb.Fatal(err) }
 	for _, opt := range opts {
 		opt(d)
 	}
+	d.engine = d.openEngine()
 	d.plan, _ = d.built.Expand(app, nil)
 	d.open()
 	return d

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/leatstream/leat/internal/engine"
-	"github.com/leatstream/leat/internal/engine/memory"
 	"github.com/leatstream/leat/internal/offsetmeta"
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
@@ -110,7 +109,7 @@ func (d *Driver) Crash(local Local) {
 		l.abort()
 	}
 	if local == LoseState {
-		d.engine = memory.New()
+		d.engine = d.openEngine()
 	} else {
 		d.flushEngine()
 	}

@@ -1,0 +1,111 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/store/pebble"
+	"github.com/leatstream/leat/pkg/topology"
+	"github.com/leatstream/leat/pkg/topology/topologytest"
+)
+
+// onDisk opens Pebble with little memory: what is written is soon read back.
+func onDisk(dir string) (store.Engine, error) {
+	return pebble.Open(dir, pebble.Options{MemTableBytes: 64 << 10, CacheBytes: 64 << 10})
+}
+
+// final is the last value of every key of every output, but for those that were
+// deleted: a row that came and went between two commits was never there. Timestamps
+// are left out: that of a joined row depends on which side was seen last.
+func (f *File) final(tb testing.TB, prepare func(*topology.Builder), between func(*Run, int), opts ...topologytest.Option) []string {
+	tb.Helper()
+	r, err := f.start(tb, prepare, opts...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rows := map[string]string{}
+	for i, s := range f.Steps {
+		between(r, i)
+		if err := r.Feed(s); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	r.Commit()
+	for _, rec := range r.Drain() {
+		key := rec.Topic + " " + text(rec.Key)
+		if delete(rows, key); rec.Value != nil {
+			rows[key] = key + " = " + text(rec.Value)
+		}
+	}
+	return slices.Sorted(maps.Values(rows))
+}
+
+// Results coalesced or not, a commit after every record or after a thousand, state in
+// memory or on disk: the last value of every key is the same.
+func TestFinalTables(t *testing.T) {
+	t.Parallel()
+	plainly, coalesced := func(*topology.Builder) {}, (*topology.Builder).Coalesce
+	never := func(*Run, int) {}
+	for _, f := range files(t) {
+		if why := passing[f.Scenario]; why != "" {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := random(t)
+			want := f.final(t, plainly, never)
+			for name, got := range map[string][]string{
+				"coalesced":            f.final(t, coalesced, never),
+				"coalesced by 7":       f.final(t, coalesced, never, topologytest.CommitEvery(7)),
+				"coalesced by 1000":    f.final(t, coalesced, never, topologytest.CommitEvery(1000)),
+				"on disk, and stopped": f.final(t, plainly, func(r *Run, _ int) { sometimes(rnd.IntN(30), r) }, topologytest.Engine(onDisk)),
+			} {
+				if !slices.Equal(got, want) {
+					t.Errorf("%s:\n  got   %v\n  want  %v", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func sometimes(dice int, r *Run) {
+	if dice == 0 {
+		r.Restart(topologytest.KeepState)
+	}
+}
+
+// passing are the scenarios whose last values depend on what was seen on the way, and why.
+var passing = map[string]string{
+	"table-groupby-aggregate": "its values tell what was added and subtracted on the way",
+	"table-groupby-count":     "a group that came and went has a row of 0, unless nobody has seen it",
+	"table-groupby-reduce":    "likewise",
+	"multi-level":             "likewise",
+	"suppress-time-limit":     "which updates are emitted depends on when the next one comes",
+	"suppress-max-records":    "likewise",
+}
+
+// Keys that meet in one partition meet in one of three, too. What is decided by time
+// is not compared: a task's time is that of its partition's records.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	for _, f := range files(t) {
+		if aggregates[f.Scenario] == nil && tables[f.Scenario] == nil && tableJoins[f.Scenario] == nil || timed[f.Scenario] {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
+			t.Parallel()
+			plainly, never := func(*topology.Builder) {}, func(*Run, int) {}
+			one := f.final(t, plainly, never)
+			three := f.final(t, plainly, never, topologytest.Partitions(3))
+			if !slices.Equal(one, three) {
+				t.Errorf("\n  one    %v\n  three  %v", one, three)
+			}
+		})
+	}
+}
+
+// timed are those of the compared scenarios in which time decides.
+var timed = map[string]bool{"multi-level": true}
