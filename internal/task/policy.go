@@ -28,6 +28,13 @@ func (p Policy) String() string { return policyNames[p] }
 // be lost is state, not a result.
 var ErrUnskippable = errors.New("not skippable")
 
+// unskippable is implemented by errors that are not the record's fault: of a serde that
+// could not ask a service, of a store whose bytes cannot be read.
+type unskippable interface {
+	error
+	Unskippable()
+}
+
 // Policies are a task's answers to records that fail.
 type Policies struct {
 	Decode          Policy // undecodable, or without a valid timestamp
@@ -42,8 +49,9 @@ func (p Policies) lenient() bool { return p.Decode != Fail || p.Process != Fail 
 // answer returns the policy for err and the reason it is counted under.
 func (p Policies) answer(err error) (Policy, Drop) {
 	var stateErr *state.Error
+	var other unskippable
 	switch {
-	case errors.Is(err, ErrUnskippable), errors.As(err, &stateErr):
+	case errors.Is(err, ErrUnskippable), errors.As(err, &stateErr), errors.As(err, &other):
 		return Fail, 0
 	case errors.Is(err, ErrDecode), errors.Is(err, ErrTimestamp):
 		return p.Decode, DropDecode

@@ -91,6 +91,18 @@ type Checker interface {
 	Check(src []byte) error
 }
 
+// ErrUnavailable is wrapped by the error of a serde that could not ask what it had to,
+// for as long as it was told to try. That is no fault of the record's: no policy passes
+// over it.
+var ErrUnavailable error = unavailable{}
+
+type unavailable struct{}
+
+func (unavailable) Error() string { return "unavailable" }
+
+// Unskippable keeps policies from passing over the error.
+func (unavailable) Unskippable() {}
+
 // ErrUnreadable is wrapped by the error of a store that holds what its serde cannot
 // read.
 var ErrUnreadable = errors.New("written in a form that this service cannot read")

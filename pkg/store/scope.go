@@ -64,8 +64,33 @@ func place(changelog string, part serde.Part) serde.Place {
 // placed returns a store's serdes for where they are used.
 func placed[K, V any](s Scope, name string, key serde.Serde[K], value serde.Serde[V]) (serde.Serde[K], serde.Serde[V]) {
 	changelog := s.Changelog(name)
-	return serde.At(key, place(changelog, serde.Key)), serde.At(value, place(changelog, serde.Value))
+	return stored[K]{serde.At(key, place(changelog, serde.Key)), name}, stored[V]{serde.At(value, place(changelog, serde.Value)), name}
 }
+
+// A stored serde says of what it cannot decode that it was in a store.
+type stored[T any] struct {
+	serde.Serde[T]
+	store string
+}
+
+func (s stored[T]) Decode(src []byte) (T, error) {
+	v, err := s.Serde.Decode(src)
+	if err != nil {
+		err = &unreadable{s.store, err}
+	}
+	return v, err
+}
+
+// unreadable is the error of an entry that cannot be decoded. The record that met it is
+// not at fault: passed over, it would be lost for good.
+type unreadable struct {
+	store string
+	err   error
+}
+
+func (e *unreadable) Error() string { return "store " + e.store + ": " + e.err.Error() }
+func (e *unreadable) Unwrap() error { return e.err }
+func (e *unreadable) Unskippable()  {}
 
 // Start checks what can be checked before there is an entry.
 func (s Serdes) Start(ctx context.Context, changelog string) (err error) {

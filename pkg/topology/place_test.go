@@ -54,7 +54,7 @@ func (s spy) DecodeRecord(src []byte, h serde.Headers) (string, error) {
 
 func (s spy) Start(_ context.Context, use serde.Use) error {
 	*s.starts = append(*s.starts, fmt.Sprintf("%s %v internal=%v use=%d", s.place.Topic, s.place.Part, s.place.Internal, use))
-	if s.place.Topic == s.bad {
+	if s.bad != "" && s.place.Topic == s.bad {
 		return errors.New("no")
 	}
 	return nil
@@ -142,4 +142,46 @@ func TestUnreadableStore(t *testing.T) {
 		}
 		failed = nil
 	}
+}
+
+// Undecodable input goes by the decode policy; an undecodable entry of a store, and a
+// serde that could not ask, by none.
+func TestWhoseFault(t *testing.T) {
+	t.Parallel()
+	var down bool
+	s := faulty{spy{starts: new([]string)}, &down}
+	in, _, b := placed(s.spy)
+	inF := topology.NewTopic[string, string]("odd", serde.String, s)
+	b.From(inF).To(topology.NewTopic[string, string]("odd-out", serde.String, serde.String))
+	var failed error
+	d := topologytest.New(t, b, topologytest.Failures(topology.Skip, topology.Skip, ""), topologytest.OnError(func(err error) { failed = err }))
+	d.PipeRaw("in", task.Message{Key: []byte("bare:k"), Value: []byte("not b")})
+	d.PipeRaw("odd", task.Message{Key: []byte("k"), Value: []byte("not b")})
+	if dropped := d.Dropped(); failed != nil || dropped["undecodable"] != 2 {
+		t.Errorf("%v %v", failed, dropped)
+	}
+	down = true
+	if d.PipeRaw("odd", task.Message{Key: []byte("k"), Value: []byte("bare:v")}); !errors.Is(failed, serde.ErrUnavailable) {
+		t.Errorf("%v", failed)
+	}
+	failed = nil
+	d.OpenStore("last").Put([]byte("k"), []byte("not b"), 0)
+	if d.Send(in, "k", "v"); failed == nil || !strings.Contains(failed.Error(), "store last: ") {
+		t.Errorf("%v", failed)
+	}
+}
+
+// faulty is a spy that cannot ask when it is down.
+type faulty struct {
+	spy
+	down *bool
+}
+
+func (s faulty) At(serde.Place) serde.Serde[string] { return s }
+
+func (s faulty) Decode(src []byte) (string, error) {
+	if *s.down {
+		return "", fmt.Errorf("registry: %w", serde.ErrUnavailable)
+	}
+	return s.spy.Decode(src)
 }

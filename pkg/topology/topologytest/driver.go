@@ -104,8 +104,19 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 	}
 	d.engine = d.openEngine()
 	d.plan, _ = d.built.Expand(app, nil)
+	d.check()
 	d.open()
 	return d
+}
+
+// check does what is done at start, before there are tasks.
+func (d *Driver) check() {
+	d.tb.Helper()
+	for _, check := range d.built.Checks {
+		if err := check(d.tb.Context(), app); err != nil {
+			d.onError(err)
+		}
+	}
 }
 
 // external returns a topic that the test writes to. If it is new, and the topology

@@ -2,6 +2,7 @@ package topologytest
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 
 	"github.com/leatstream/leat/internal/engine"
@@ -96,7 +97,9 @@ func (d *Driver) Upgrade(b *topology.Builder, local Local) {
 		d.tb.Fatal(err)
 	}
 	d.Commit()
-	d.plan = t.Plan()
+	d.built = t.Plan()
+	d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
+	d.check()
 	d.Crash(local)
 }
 
