@@ -259,9 +259,12 @@ const recordOverhead = 300
 // classify returns the error that ends Run, or nil for one that passes: the
 // client goes on by itself after those.
 func classify(p kgo.FetchTopicPartition) error {
+	_, closed := errors.AsType[*kgo.ErrFirstReadEOF](p.Err)
 	switch err := p.Err; {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrClientClosed):
 		return nil // a poke, or the end
+	case closed: // the client suspects the configuration, but that was right when the process started
+		return nil
 	case p.Topic == "":
 		return nil
 	case errors.Is(err, kerr.OffsetOutOfRange):

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +30,34 @@ type fixture struct {
 	inbox *Inbox
 	ended chan error // holds the error of Run once it has ended
 	stop  context.CancelFunc
+	cut   atomic.Bool // what the fetcher connects to closes the connection
+}
+
+// dial connects the fetcher.
+func (x *fixture) dial(ctx context.Context, network, host string) (net.Conn, error) {
+	c, err := x.cl.OptValue(kgo.Dialer).(func(context.Context, string, string) (net.Conn, error))(ctx, network, host)
+	if err == nil && x.cut.Load() {
+		c = &closed{Conn: c}
+	}
+	return c, err
+}
+
+// A closed connection is one that is closed when it has told its version: there is no answer to the second request.
+type closed struct {
+	net.Conn
+	requests atomic.Int32
+}
+
+func (c *closed) Write(b []byte) (int, error) {
+	c.requests.Add(1)
+	return c.Conn.Write(b)
+}
+
+func (c *closed) Read(b []byte) (int, error) {
+	if c.requests.Load() > 1 {
+		return 0, io.EOF
+	}
+	return c.Conn.Read(b)
 }
 
 func run(t *testing.T, f func(t *testing.T, x *fixture)) {
@@ -37,7 +68,7 @@ func run(t *testing.T, f func(t *testing.T, x *fixture)) {
 		x.Cluster = kafkatest.Start(t, kfake.SeedTopics(2, topic))
 		x.cl = x.Client()
 		var err error
-		if x.f, err = New(x.Opts, 1<<20); err != nil {
+		if x.f, err = New(append(x.Opts, kgo.Dialer(x.dial)), 1<<20); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
@@ -145,6 +176,28 @@ func TestPause(t *testing.T) {
 		if got := strings.Join(append(x.take(fd), x.take(fd)...), " "); got != "0 1 2 3 4 5 6 7" {
 			t.Errorf("got %q", got)
 		}
+	})
+}
+
+// Connections that are closed before the first answer pass, like any others that break. The client does not take them so
+// when a partition has moved to a broker that it has not talked to yet.
+func TestClosedConnections(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		x.put(0, 1)
+		fd := x.feed(0)
+		x.add(fd)
+		x.expect(fd, "0")
+		x.cut.Store(true)
+		for broker := range int32(3) {
+			if err := x.MoveTopicPartition(topic, 0, broker); err != nil {
+				t.Fatal(err)
+			}
+			x.expect(nil, "")
+		}
+		x.cut.Store(false)
+		x.put(1, 1)
+		time.Sleep(10 * time.Second) // until the client tries again
+		x.expect(fd, "1")
 	})
 }
 

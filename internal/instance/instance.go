@@ -200,7 +200,7 @@ func (in *Instance) start(ctx context.Context) (err error) {
 }
 
 // clientOptions are those of every client; a role tells them apart in a broker's
-// log.
+// log. The one called admin is the first.
 func (in *Instance) clientOptions(role string) []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(in.cfg.Brokers...),
@@ -210,6 +210,9 @@ func (in *Instance) clientOptions(role string) []kgo.Opt {
 	}
 	if in.cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(in.cfg.Rack))
+	}
+	if role != "admin" { // which has shown that the configuration is right
+		opts = append(opts, kgo.AlwaysRetryEOF())
 	}
 	return append(opts, in.cfg.ClientOptions...)
 }
