@@ -34,18 +34,23 @@ func (s *Store) Changes(fn func(Change) error) error {
 // Committed returns the committed value of a key that was changed without having been
 // read, nil if there is none; the caller owns it. Change.OldRead says which those are.
 func (s *Store) Committed(key []byte) ([]byte, error) {
+	value, _, _, err := s.committed(key)
+	return value, err
+}
+
+func (s *Store) committed(key []byte) (data []byte, time int64, ok bool, err error) {
 	raw, ok, err := s.eng.Get(s.ns, key, nil)
 	if err != nil {
-		return nil, s.fail("read", err)
+		return nil, 0, false, s.fail("read", err)
 	}
 	if !ok {
-		return nil, nil
+		return nil, 0, false, nil
 	}
 	v, err := parse(raw)
 	if err != nil {
-		return nil, s.fail("read", err)
+		return nil, 0, false, s.fail("read", err)
 	}
-	return v.data(), nil
+	return v.data(), v.time(), true, nil
 }
 
 // Dirty reports whether anything was changed since the last Commit or Rollback.

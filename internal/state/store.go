@@ -24,11 +24,12 @@ type Store struct {
 	layout  Layout
 	entries map[string]*entry
 
-	dirty   []*entry              // changed since the last Commit or Rollback, by first change
-	pending []*entry              // committed, but not in the engine
-	index   *btree.BTreeG[*entry] // dirty and pending in key order, from the first Range on
-	journal []undo
-	marked  bool // a Mark is in force
+	dirty     []*entry              // changed since the last Commit or Rollback, by first change
+	pending   []*entry              // committed, but not in the engine
+	index     *btree.BTreeG[*entry] // dirty and pending in key order, from the first Range on
+	journal   []undo
+	marked    bool // a Mark is in force
+	hindsight bool // Get is about the committed state
 
 	pos     engine.Position // what the committed state is true for
 	hasPos  bool
@@ -85,11 +86,20 @@ func (s *Store) Get(key []byte) (value []byte, time int64, ok bool, err error) {
 		}
 	}
 	e.used = true
-	if !e.cur.ok {
+	v := &e.cur
+	if s.hindsight && e.dirty {
+		if v = &e.old; !v.known {
+			return s.committed(key)
+		}
+	}
+	if !v.ok {
 		return nil, 0, false, nil
 	}
-	return e.cur.data(), e.cur.time(), true, nil
+	return v.data(), v.time(), true, nil
 }
+
+// Hindsight makes Get return what was committed last, while it is on.
+func (s *Store) Hindsight(on bool) { s.hindsight = on }
 
 // Put sets key to value with a timestamp in ms. It copies both.
 func (s *Store) Put(key, value []byte, time int64) {

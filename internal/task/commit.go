@@ -64,7 +64,7 @@ func (t *Task) sendChange(s *StorePartition, c state.Change) error {
 }
 
 func (t *Task) flush(h flushHook) (err error) {
-	t.current, t.input, t.at = nil, nil, h.node
+	t.current, t.input, t.at, t.flushed = nil, nil, h.node, h.node
 	defer t.guard(&err)
 	if err = h.fn(); t.lost != nil {
 		return t.lost
@@ -183,6 +183,7 @@ func (t *Task) Commit() {
 		s.State.Commit()
 	}
 	t.arena.reset()
+	t.flushed = -1
 	t.touched, t.asked = false, false
 }
 
@@ -193,6 +194,7 @@ func (t *Task) Rollback() {
 		s.State.Rollback()
 	}
 	t.arena.drop()
+	t.flushed = -1
 	t.out, t.touched, t.asked = nil, false, false
 	for _, in := range t.inputs {
 		in.clear()

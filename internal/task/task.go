@@ -45,6 +45,7 @@ type Task struct {
 	nodeTimes []*NodeTime
 	tallies   []*Tally
 	flushes   []flushHook
+	flushed   int // the last node whose flush hook has run, or runs; -1: none since the last commit
 
 	streamTime int64 // offsetmeta.Unknown before the first record
 	wallClock  int64
@@ -75,7 +76,7 @@ type StorePartition struct {
 // restored.
 func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, error)) (*Task, error) {
 	t := &Task{
-		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, globals: env.Globals, counts: env.Partitions,
+		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, globals: env.Globals, flushed: -1, counts: env.Partitions,
 		ports: make([]any, len(sub.Nodes)), streamTime: offsetmeta.Unknown, wallClock: env.WallClock,
 	}
 	for i, spec := range sub.Stores {
@@ -409,6 +410,10 @@ type flushHook struct {
 	node int
 	fn   func() error
 }
+
+// Flushed reports whether the node at place id has emitted, in this unit of work, what
+// it holds back until the flush.
+func (t *Task) Flushed(id int) bool { return id <= t.flushed }
 
 // OnFlush calls fn before every commit, parents before children. It is called
 // while a node is opened.

@@ -165,7 +165,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	for _, i := range members {
 		n := b.nodes[i]
 		w := wiring{id: len(sub.Nodes)}
-		place[i] = w.id
+		place[i], b.nodes[i].place = w.id, w.id
 		for _, p := range n.parents {
 			w.parents = append(w.parents, place[p])
 		}

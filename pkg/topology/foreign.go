@@ -83,7 +83,7 @@ func foreign[K, V, FK, R, O any](t Table[K, V], right Table[FK, R], via Subscrip
 	n := node{kind: j.kind.String() + "-foreign-join", parents: []int{b.internal(via.response), t.id}, keyed: true}
 	n.open = func(w wiring) error {
 		asked, topic := resolve(w, via.registration), resolve(w, via.response)
-		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.read(w.t)}
+		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.readEmitted(w.t)}
 		r.key, r.value, r.foreign = internalAt(t.keys, asked, serde.Key), internalAt(t.values, asked, serde.Value), internalAt(right.values, topic, serde.Value)
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(r.process)
 		return nil
@@ -214,7 +214,7 @@ func publish[FK, R any](b *Builder, right Table[FK, R], via Subscription, regist
 		topic: task.Topic{Name: via.response, Internal: true}}
 	n.open = func(w wiring) error {
 		topic := resolve(w, via.response)
-		p := &publisher[FK, R]{w: w, topic: topic, rows: right.read(w.t), kept: st.Open(scope{w.t, n})}
+		p := &publisher[FK, R]{w: w, topic: topic, rows: right.readEmitted(w.t), kept: st.Open(scope{w.t, n})}
 		p.key, p.value = internalAt(right.keys, resolve(w, via.registration), serde.Key), internalAt(right.values, topic, serde.Value)
 		task.Outlet[update[FK, R]](w.t, w.parents[1]).Subscribe(p.update)
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(p.register)

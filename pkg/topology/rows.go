@@ -71,6 +71,7 @@ func derive[K, V, V2 any](t Table[K, V], kind string, fn func(K, V) Opt[V2], g g
 	}}
 	if t.read != nil {
 		out.read = func(tk *task.Task) reader[K, V2] { return derived[K, V, V2]{from: t.read(tk), fn: fn} }
+		out.emitted = func(tk *task.Task) reader[K, V2] { return derived[K, V, V2]{from: t.readEmitted(tk), fn: fn} }
 	}
 	if out.history = t.history; t.asOf != nil {
 		out.asOf = func(tk *task.Task) asOfReader[K, V2] { return derived[K, V, V2]{at: t.asOf(tk), fn: fn} }

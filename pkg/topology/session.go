@@ -106,9 +106,13 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 		}
 		return g.process, nil
 	})
-	return Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	t := Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return sessionReader[K, A]{st.Open(scope{t, n})}
 	}}
+	if o.coalesce && !s.onClose {
+		t = inHindsight(t, st.Name())
+	}
+	return t
 }
 
 // A sessions is the running operator that owns a session table's store.

@@ -99,6 +99,7 @@ func (t Table[K, V]) Suppress(s Suppression[K, V]) Table[K, V] {
 	held := Table[K, V]{b: t.b, id: id, want: t.wantOld, keys: t.keys, values: t.values, closing: t.closing}
 	if t.read != nil {
 		held.read = func(tk *task.Task) reader[K, V] { return suppressed[K, V]{st.Open(scope{tk, n}), t.read(tk)} }
+		held.emitted = func(tk *task.Task) reader[K, V] { return suppressed[K, V]{st.Open(scope{tk, n}), t.readEmitted(tk)} }
 	}
 	return held
 }

@@ -15,6 +15,7 @@ type Table[K, V any] struct {
 	read    func(*task.Task) reader[K, V]     // nil: the rows are kept nowhere
 	asOf    func(*task.Task) asOfReader[K, V] // nil: only the last rows are kept
 	history int64                             // how far back asOf goes, ms
+	emitted func(*task.Task) reader[K, V]     // the rows as far as they have been emitted; nil: as read
 	want    func() bool                       // asks for the old values of updates; nil: they are always there if read is
 	keys    serde.Serde[K]                    // nil: not known
 	values  serde.Serde[V]                    // nil: not known
@@ -155,7 +156,11 @@ func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []Ta
 		return k.process, nil
 	})
 	keys, values := st.Serdes()
-	return Table[K, A]{b: s.b, id: id, keys: keys, values: values, read: func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
+	t := Table[K, A]{b: s.b, id: id, keys: keys, values: values, read: func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
+	if o.coalesce {
+		t = inHindsight(t, st.Name())
+	}
+	return t
 }
 
 // A keeper is the running operator that owns a table's store.

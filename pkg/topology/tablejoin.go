@@ -50,8 +50,8 @@ func meet[K, V, R, O any](t Table[K, V], right Table[K, R], j joinKind, fn func(
 	n := node{kind: kind, parents: []int{t.id, right.id}, keyed: true}
 	n.open = func(w wiring) error {
 		out := task.Outlet[update[K, O]](w.t, w.id)
-		onLeft := half[K, V, R, O]{w, out, right.read(w.t), olds, j.exists, fn}
-		onRight := half[K, R, V, O]{w, out, t.read(w.t), olds, func(r, l bool) bool { return j.exists(l, r) },
+		onLeft := half[K, V, R, O]{w, out, right.readEmitted(w.t), olds, j.exists, fn}
+		onRight := half[K, R, V, O]{w, out, t.readEmitted(w.t), olds, func(r, l bool) bool { return j.exists(l, r) },
 			func(k K, row Opt[R], v Opt[V]) O { return fn(k, v, row) }}
 		// The last subscription is called first: the left side, if both are one table.
 		task.Outlet[update[K, R]](w.t, w.parents[1]).Subscribe(onRight.process)
@@ -62,6 +62,9 @@ func meet[K, V, R, O any](t Table[K, V], right Table[K, R], j joinKind, fn func(
 		b: t.b, id: t.b.add(n), keys: t.keys,
 		read: func(tk *task.Task) reader[K, O] {
 			return joined[K, V, R, O]{t.read(tk), right.read(tk), j.exists, fn}
+		},
+		emitted: func(tk *task.Task) reader[K, O] {
+			return joined[K, V, R, O]{t.readEmitted(tk), right.readEmitted(tk), j.exists, fn}
 		},
 		want: func() bool {
 			olds = t.wantOld() && right.wantOld()

@@ -129,9 +129,13 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if t, ok := s.windows.(window.Time); ok {
 		ends.never = t.Endless()
 	}
-	return Table[window.Windowed[K], A]{b: b, id: id, closing: ends, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	t := Table[window.Windowed[K], A]{b: b, id: id, closing: ends, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return windowReader[K, A]{st.Open(scope{t, n})}
 	}}
+	if o.coalesce && !s.onClose {
+		t = inHindsight(t, st.Name())
+	}
+	return t
 }
 
 // nowSuffix, behind a node's name, names the stream time that the node has seen. No
