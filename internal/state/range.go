@@ -23,7 +23,9 @@ func (s *Store) Range(lo, hi []byte, reverse bool, yield func(key, value []byte,
 			err = s.fail("range", e)
 		}
 	}()
-	m := merge{store: s, it: it, lo: lo, hi: hi, reverse: reverse}
+	m := s.merging()
+	m.it, m.lo, m.hi, m.reverse = it, lo, hi, reverse
+	defer m.done()
 	for m.more = it.Next(); ; {
 		key, v, err := m.next()
 		if err != nil {
@@ -58,8 +60,30 @@ type merge struct {
 	more    bool // it stands on an entry
 	lo, hi  []byte
 	reverse bool
-	last    []byte // the key returned last; nil before the first
+	begun   bool
+	last    []byte // the key returned last, once begun
 	scratch []byte
+
+	pivot entry // what peek seeks
+	found *entry
+	visit func(*entry) bool
+}
+
+// merging returns a merge, a used one if there is one: ranges may be nested.
+func (s *Store) merging() *merge {
+	m := s.spare
+	if m == nil {
+		m = &merge{store: s, last: []byte{}} // an empty key is not nil
+		m.visit = m.meet
+	}
+	s.spare = nil
+	return m
+}
+
+// done lets the merge be used again.
+func (m *merge) done() {
+	m.it, m.lo, m.hi, m.more, m.begun, m.found, m.pivot.key = nil, nil, nil, false, false, nil, nil
+	m.store.spare = m
 }
 
 // next returns the next key of either side, nil at the end. The value is not ok
@@ -83,12 +107,9 @@ func (m *merge) next() (key []byte, v value, err error) {
 	return e.key, e.cur, nil
 }
 
-// advance remembers key; an empty key is not nil.
+// advance remembers key.
 func (m *merge) advance(key []byte) {
-	if m.last == nil {
-		m.last = make([]byte, 0, 64)
-	}
-	m.last = append(m.last[:0], key...)
+	m.last, m.begun = append(m.last[:0], key...), true
 }
 
 func (m *merge) before(a, b []byte) bool {
@@ -100,34 +121,36 @@ func (m *merge) before(a, b []byte) bool {
 
 // peek finds the first indexed entry past the last key. It seeks anew each time,
 // so that the index may change under it.
-func (m *merge) peek() (found *entry) {
-	visit := func(e *entry) bool {
-		if m.last != nil && !m.before(m.last, e.key) {
-			return true // the pivot itself
-		}
-		if m.reverse && m.last == nil && m.hi != nil && bytes.Compare(e.key, m.hi) >= 0 {
-			return true // hi is exclusive
-		}
-		if m.inside(e.key) {
-			found = e
-		}
-		return false
-	}
-	from := m.last
-	if from == nil && m.reverse {
-		from = m.hi
-	} else if from == nil {
-		from = m.lo
+func (m *merge) peek() *entry {
+	m.found, m.pivot.key = nil, m.last
+	if !m.begun && m.reverse {
+		m.pivot.key = m.hi
+	} else if !m.begun {
+		m.pivot.key = m.lo
 	}
 	switch {
 	case !m.reverse:
-		m.store.index.Ascend(&entry{key: from}, visit)
-	case from == nil:
-		m.store.index.Reverse(visit)
+		m.store.index.Ascend(&m.pivot, m.visit)
+	case m.pivot.key == nil && !m.begun:
+		m.store.index.Reverse(m.visit)
 	default:
-		m.store.index.Descend(&entry{key: from}, visit)
+		m.store.index.Descend(&m.pivot, m.visit)
 	}
-	return found
+	return m.found
+}
+
+// meet looks at an entry that peek has come to; false ends the search.
+func (m *merge) meet(e *entry) bool {
+	if m.begun && !m.before(m.last, e.key) {
+		return true // the pivot itself
+	}
+	if m.reverse && !m.begun && m.hi != nil && bytes.Compare(e.key, m.hi) >= 0 {
+		return true // hi is exclusive
+	}
+	if m.inside(e.key) {
+		m.found = e
+	}
+	return false
 }
 
 func (m *merge) inside(key []byte) bool {

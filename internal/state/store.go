@@ -37,7 +37,8 @@ type Store struct {
 	bytes   int64 // held in memory
 	logged  int64 // changelog bytes that the engine does not have
 	scratch []byte
-	err     error // the first that the engine met
+	spare   *merge // of a Range that is over
+	err     error  // the first that the engine met
 
 	observed      int64  // the time that has been reached, where entries expire
 	committedTime int64  // observed as of the last Commit

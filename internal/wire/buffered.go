@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"unicode/utf8"
 )
 
 // A suppression's buffer keeps, for every key that it holds back, the last update and
@@ -80,7 +81,7 @@ func AppendBuffered(dst []byte, v Buffered) []byte {
 
 // ParseBuffered is the inverse of AppendBuffered. What it returns are parts of b.
 func ParseBuffered(b []byte) (v Buffered, err error) {
-	rest, err := skipContext(b)
+	rest, err := walkContext(b, func(bool, []byte) {})
 	if err != nil {
 		return v, err
 	}
@@ -118,23 +119,22 @@ func (v *Buffered) Size(key []byte) int64 {
 	if !bytes.Equal(v.Old, v.Prior) {
 		n += len(v.Old)
 	}
-	c, _, err := cutContext(v.Context)
-	if err != nil {
-		return int64(n)
-	}
-	n += chars(c.Topic)
-	for _, h := range c.Headers {
-		n += chars(h.Key) + len(h.Value)
-	}
+	_, _ = walkContext(v.Context, func(text bool, b []byte) {
+		if n += len(b); text {
+			n += chars(b) - len(b)
+		}
+	})
 	return int64(n)
 }
 
 // chars is the length that Java gives a string.
-func chars(s string) (n int) {
-	for _, r := range s {
+func chars(b []byte) (n int) {
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
 		if n++; r > 0xffff {
 			n++
 		}
+		b = b[size:]
 	}
 	return n
 }
@@ -164,23 +164,28 @@ func cutContext(b []byte) (c Context, rest []byte, err error) {
 	return c, b, nil
 }
 
-// skipContext returns what is behind a context.
-func skipContext(b []byte) (rest []byte, err error) {
+// walkContext calls fn for the topic of a context and for the key and the value of each
+// header, and says which are text. It returns what is behind the context.
+func walkContext(b []byte, fn func(text bool, b []byte)) (rest []byte, err error) {
 	if len(b) < 16 {
 		return nil, ErrFormat
 	}
-	_, b, err = cutBytes(b[16:])
+	part, b, err := cutBytes(b[16:])
 	if err != nil || len(b) < 8 {
 		return nil, ErrFormat
 	}
+	fn(true, part)
 	n := int32(binary.BigEndian.Uint32(b[4:]))
 	b = b[8:]
-	for n = max(0, n); n > 0 && err == nil; n-- {
-		if _, b, err = cutBytes(b); err == nil {
-			_, b, err = cutBytes(b)
+	for n = max(0, n); n > 0; n-- {
+		for _, text := range []bool{true, false} {
+			if part, b, err = cutBytes(b); err != nil {
+				return nil, err
+			}
+			fn(text, part)
 		}
 	}
-	return b, err
+	return b, nil
 }
 
 func appendLength(dst []byte, n int32) []byte {

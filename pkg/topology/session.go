@@ -126,7 +126,8 @@ type sessions[K, V, A any] struct {
 	closer   *closer        // nil: every update is emitted, or what a commit makes of them
 	coalesce bool
 	met      []session[A]                  // those that the record in hand touches
-	u        update[window.Windowed[K], A] // the one in hand; kept here so that it need not escape
+	r        Record[K, V]                  // the one in hand; kept here so that it need not escape
+	u        update[window.Windowed[K], A] // likewise
 }
 
 type session[A any] struct {
@@ -134,7 +135,9 @@ type session[A any] struct {
 	val A
 }
 
-func (g *sessions[K, V, A]) process(r Record[K, V]) error {
+func (g *sessions[K, V, A]) process(rec Record[K, V]) error {
+	g.r = rec
+	r := &g.r
 	if r.NullKey {
 		g.w.t.Drop(task.DropNullKey)
 		return nil
@@ -145,10 +148,10 @@ func (g *sessions[K, V, A]) process(r Record[K, V]) error {
 		g.w.t.Drop(task.DropNullValue)
 		return nil
 	}
-	if err := g.take(&r, at, closed); err != nil {
+	if err := g.take(r, at, closed); err != nil {
 		return err
 	}
-	return g.close(&r, closed)
+	return g.close(r, closed)
 }
 
 // take folds r into the sessions it touches, which become one.

@@ -36,7 +36,9 @@ type cell[A any] struct {
 	at    int64
 }
 
-func (s *slider[K, V, A]) process(r Record[K, V]) error {
+func (s *slider[K, V, A]) process(rec Record[K, V]) error {
+	s.r = rec
+	r := &s.r
 	switch {
 	case r.NullKey:
 		s.w.t.Drop(task.DropNullKey)
@@ -54,12 +56,12 @@ func (s *slider[K, V, A]) process(r Record[K, V]) error {
 		return err
 	}
 	if at < s.size {
-		return s.early(&r, at)
+		return s.early(r, at)
 	}
-	if err := s.insert(&r, at); err != nil {
+	if err := s.insert(r, at); err != nil {
 		return err
 	}
-	return s.closeSliding(&r, s.size, s.closed)
+	return s.closeSliding(r, s.size, s.closed)
 }
 
 // look finds the windows that a record at a time may matter to.

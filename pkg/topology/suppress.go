@@ -117,7 +117,8 @@ type suppressor[K, V any] struct {
 	most    store.Fill
 	stops   bool
 
-	context []byte // of the update in hand
+	u       update[K, V] // the one in hand; kept here so that it need not escape
+	context []byte       // where it came from
 	headers []wire.Header
 }
 
@@ -132,14 +133,16 @@ func (p *suppressor[K, V]) count() error {
 	return err
 }
 
-func (p *suppressor[K, V]) process(u update[K, V]) error {
+func (p *suppressor[K, V]) process(in update[K, V]) error {
+	p.u = in
+	u := &p.u
 	if u.past {
 		p.w.t.Drop(task.DropPast)
 		return nil
 	}
 	p.w.t.Enter(p.w.id)
 	until := p.now.Advance(u.Time) - p.s.wait
-	due, grown, err := p.view.Put(store.Buffered[K, V]{Change: u.Change, Context: p.origin(&u)}, p.s.from(&u))
+	due, grown, err := p.view.Put(store.Buffered[K, V]{Change: u.Change, Context: p.origin(u)}, p.s.from(u))
 	if err != nil {
 		return err
 	}

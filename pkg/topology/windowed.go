@@ -27,6 +27,11 @@ func Windowed[K, V any](s Stream[K, V], w window.Windows) WindowedStream[K, V] {
 // stream time minus the grace period has passed its end. Windows come in the order of
 // time, with their last value and its timestamp. Nothing closes without a record that
 // moves stream time. It is refused for windows that never end.
+//
+// As in Kafka Streams, a window that leaves its store before it is emitted is lost: one
+// record that moves stream time on by more than the store's retention does that to the
+// windows that were open. It is counted as expired. A longer WindowStore.Retention keeps
+// them.
 func (s WindowedStream[K, V]) OnClose() WindowedStream[K, V] {
 	if t, ok := s.windows.(window.Time); ok && t.Endless() {
 		s.s.b.fail("windows: with OnClose a window that never ends is never emitted: leave it out, or let the windows end")
@@ -165,12 +170,15 @@ type gatherer[K, V, A any] struct {
 	now      *task.NodeTime // the greatest timestamp that came here
 	closer   *closer        // nil: every update is emitted, or what a commit makes of them
 	coalesce bool
-	u        update[window.Windowed[K], A] // the one in hand; kept here so that it need not escape
+	r        Record[K, V]                  // the one in hand; kept here so that it need not escape
+	u        update[window.Windowed[K], A] // likewise
 }
 
 // timed processes records by windows that begin at regular times.
 func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error {
-	return func(r Record[K, V]) error {
+	return func(rec Record[K, V]) error {
+		g.r = rec
+		r := &g.r
 		if r.NullKey {
 			g.w.t.Drop(task.DropNullKey)
 			return nil
@@ -189,13 +197,13 @@ func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error 
 			}
 			old, oldAt, ok, err := g.view.Load(r.Key, start)
 			if err == nil {
-				err = g.put(&r, span, Opt[A]{old, ok}, max(at, oldAt))
+				err = g.put(r, span, Opt[A]{old, ok}, max(at, oldAt))
 			}
 			if err != nil {
 				return err
 			}
 		}
-		return g.closeTimed(&r, windows.Size(), closed)
+		return g.closeTimed(r, windows.Size(), closed)
 	}
 }
 
