@@ -36,7 +36,7 @@ func (f *File) final(tb testing.TB, prepare func(*topology.Builder), between fun
 	r.Commit()
 	for _, rec := range r.Drain() {
 		key := rec.Topic + " " + text(rec.Key)
-		if delete(rows, key); rec.Value != nil {
+		if delete(rows, key); rec.Value != nil && !(counted[f.Scenario] && *rec.Value == "0") {
 			rows[key] = key + " = " + text(rec.Value)
 		}
 	}
@@ -77,11 +77,22 @@ func sometimes(dice int, r *Run) {
 	}
 }
 
+// counted are the scenarios that count rows: a group that came and went has a row of 0,
+// unless nobody has seen it.
+var counted = map[string]bool{
+	"table-groupby-count":    true,
+	"chain-count-of-counts":  true,
+	"chain-fk-derived-inner": true,
+	"chain-fk-derived-left":  true,
+}
+
 // passing are the scenarios whose last values depend on what was seen on the way, and why.
 var passing = map[string]string{
 	"table-groupby-aggregate": "its values tell what was added and subtracted on the way",
-	"table-groupby-count":     "a group that came and went has a row of 0, unless nobody has seen it",
-	"table-groupby-reduce":    "likewise",
+	"empty-groupby":           "likewise",
+	"chain-join-groupby":      "likewise",
+	"table-groupby-reduce":    "a group that came and went has a row, unless nobody has seen it",
+	"chain-aggregate-groupby": "likewise",
 	"multi-level":             "likewise",
 	"suppress-time-limit":     "which updates are emitted depends on when the next one comes",
 	"suppress-max-records":    "likewise",

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/leatstream/leat/pkg/topology/topologytest"
@@ -75,11 +76,12 @@ func TestRestarts(t *testing.T) {
 
 // A scenario that crashes at any steps, and so does again what it had not committed,
 // puts out the same. What waits is taken by its timestamps then and not by when it
-// came, so only scenarios with one input can be compared.
+// came, so only scenarios with one input can be compared. A foreign-key join of a table with
+// itself has three: its task reads what it asks and answers itself.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
 	for _, f := range files(t) {
-		if len(f.Inputs) > 1 || slices.ContainsFunc(f.Steps, func(s Step) bool { return s.In == nil }) {
+		if len(f.Inputs) > 1 || strings.HasPrefix(f.Scenario, "chain-fk-self") || slices.ContainsFunc(f.Steps, func(s Step) bool { return s.In == nil }) {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
