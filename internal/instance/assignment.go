@@ -233,6 +233,9 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	if err != nil {
 		return err
 	}
+	if old != nil {
+		run.Inherit(old)
+	}
 	if err := s.worker.Add(s.ctx, run); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,7 @@ type Config struct {
 	TopicConfigs      map[string]map[string]string
 
 	Policies           task.Policies
+	Tolerance          Tolerance
 	ExactlyOnce        bool
 	CommitInterval     time.Duration
 	MaxTaskIdle        time.Duration
@@ -96,6 +99,7 @@ type Instance struct {
 	clients      []*kgo.Client          // theirs
 	restoring    progress
 	metrics      *telemetry.Metrics
+	tolerance    tolerance
 	unobserve    func() error // ends the observation of metrics
 
 	ctx    context.Context // of everything that runs; its cause is why it ended
@@ -119,6 +123,7 @@ type Instance struct {
 func New(cfg Config) *Instance {
 	in := &Instance{cfg: cfg, log: cfg.Log, anew: make(chan struct{})}
 	in.mu.slots, in.mu.stalls = map[assign.Task]*slot{}, map[*worker.Worker]*worker.Stall{}
+	in.tolerance.Tolerance = cfg.Tolerance
 	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	return in
 }
@@ -264,8 +269,24 @@ func (in *Instance) openEngine() (err error) {
 		in.engine = memory.New()
 		return nil
 	}
-	if in.engine, err = in.cfg.OpenEngine(in.cfg.StateDir + "/engine"); err != nil {
-		return err
+	in.engine, err = in.cfg.OpenEngine(in.engineDir())
+	if errors.Is(err, engine.ErrCorrupt) {
+		if err := in.dropEngine(err); err != nil {
+			return err
+		}
+		in.engine, err = in.cfg.OpenEngine(in.engineDir())
+	}
+	return err
+}
+
+func (in *Instance) engineDir() string { return filepath.Join(in.cfg.StateDir, "engine") }
+
+// dropEngine removes local state that is damaged: it is a copy, and is restored from
+// the changelogs.
+func (in *Instance) dropEngine(why error) error {
+	in.log.Error("local state is corrupt: it is removed, and restored from the changelogs; look at the disk", "dir", in.engineDir(), "err", why)
+	if err := os.RemoveAll(in.engineDir()); err != nil {
+		return fmt.Errorf("corrupt local state cannot be removed: %w", err)
 	}
 	return nil
 }
@@ -373,6 +394,8 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,
 		Log:                in.log,
+		Produce:            in.cfg.Policies.Produce,
+		Tolerate:           in.tolerance.take,
 		Recorder:           in.metrics.Recorder(),
 		Failpoint:          in.cfg.Failpoint,
 		Reopen:             in.reopen,
@@ -456,6 +479,9 @@ func (in *Instance) closeAll() (err error) {
 	}
 	if in.engine != nil {
 		err = in.engine.Close()
+		if cause := context.Cause(in.ctx); errors.Is(cause, engine.ErrCorrupt) && in.cfg.OpenEngine != nil {
+			err = in.dropEngine(cause) // what it says of being closed does not matter any more
+		}
 	}
 	if in.identity != nil {
 		err = errors.Join(err, in.identity.Close())

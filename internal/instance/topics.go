@@ -11,7 +11,6 @@ import (
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
-	"github.com/leatstream/leat/internal/task"
 )
 
 // prepareTopics lays the plan over the topics that exist, and creates the internal
@@ -152,7 +151,7 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 		case own:
 		case policy != "compact":
 			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog and has cleanup.policy=%s: set it to compact, or give the table a changelog of its own", name, policy))
-		case in.cfg.Policies.Decode != task.Fail || in.cfg.Policies.Process != task.Fail:
+		case in.cfg.Policies.Lenient():
 			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog, and records that fail are to be passed over: a restored table would have rows of theirs; let such records fail, or give the table a changelog of its own", name))
 		}
 	}

@@ -115,6 +115,20 @@ func OnProduce(err error) Action {
 	return onTransaction(ke)
 }
 
+// Refused reports whether an error of a record's promise is for what is in the record,
+// or in its batch: another record may well be taken.
+func Refused(err error) bool {
+	for _, refusal := range []error{
+		kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp,
+		kerr.InvalidTopicException, kerr.PolicyViolation,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
 // onTransaction is what the boundaries of a transaction have in common.
 func onTransaction(ke *kerr.Error) Action {
 	switch ke {

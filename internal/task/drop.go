@@ -15,16 +15,22 @@ const (
 	DropPartitioner             // the topic's partitioner chose no partition
 	DropExpired                 // a window had left its store before it could be emitted
 	DropTimestamp               // no valid timestamp, and the source says to skip
+	DropRefused                 // the brokers refused what it caused, and the policy is to skip
 	// DropReasons is how many reasons there are.
 	DropReasons
 )
 
-var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner", "expired", "invalid_timestamp"}
+var dropNames = [DropReasons]string{"null_key", "null_value", "late", "undecodable", "failed", "dead_letter", "stale", "past", "partitioner", "expired", "invalid_timestamp", "refused"}
 
 func (d Drop) String() string { return dropNames[d] }
 
 // Drops counts dropped records by reason.
 type Drops [DropReasons]int64
+
+// Failed is how many records a policy passed over.
+func (d *Drops) Failed() int64 {
+	return d[DropDecode] + d[DropProcess] + d[DropRefused] + d[DropDeadLetter]
+}
 
 // Each calls fn for every reason that was met.
 func (d *Drops) Each(fn func(reason Drop, n int64)) {

@@ -6,6 +6,7 @@ import "github.com/leatstream/leat/internal/offsetmeta"
 // far it got.
 type input struct {
 	source Source
+	place  int    // among the task's inputs
 	origin int    // the source, as its node knows it
 	node   int    // place of the source node
 	topic  string // in Kafka
@@ -51,6 +52,16 @@ func (in *input) pop() *Message {
 		in.queue, in.head = in.queue[:0], 0
 	}
 	return &in.current
+}
+
+// unpop puts back what pop has just taken.
+func (in *input) unpop() {
+	if in.head == 0 { // it was the last one
+		in.queue = append(in.queue, in.current)
+		return
+	}
+	in.head--
+	in.queue[in.head] = in.current
 }
 
 // done moves the position past m, and past what follows it that is not handed out
@@ -112,9 +123,12 @@ func (t *Task) Source(topic string) (source int, ok bool) {
 // by the rule of Kafka Streams' max.task.idle.ms (KIP-695): an input that is
 // empty although its partition holds more is waited for, one that has been read
 // to its end is waited for as long as Env.MaxTaskIdle says, counted from when it
-// was first missed. wake is when to ask again, in ms; 0 when only a new record
+// was first missed. A record that is to be tried again is waited for, too. wake is when to ask again, in ms; 0 when only a new record
 // can change the answer.
 func (t *Task) Ready(now int64) (ready bool, wake int64) {
+	if now < t.trial.until {
+		return false, t.trial.until
+	}
 	if len(t.inputs) == 1 {
 		return !t.inputs[0].empty(), 0
 	}

@@ -28,6 +28,8 @@ type Output struct {
 	Time       int64 // ms
 	Headers    []Header
 	Changelog  *StorePartition // whose change this is; nil for a result
+	Source     int             // of the record that caused it; -1 for a timer or a commit
+	Offset     int64           // of that record
 }
 
 // size is about what o takes in a batch.

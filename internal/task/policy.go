@@ -39,22 +39,30 @@ type unskippable interface {
 type Policies struct {
 	Decode          Policy // undecodable, or without a valid timestamp
 	Process         Policy // user code returned an error or panicked
+	Produce         Policy // the brokers refused what the record caused
+	Retry           Retry  // before Process answers
 	DeadLetterTopic string
 }
 
-// lenient reports whether a failed record may be passed over at all, so that
-// every record needs a savepoint.
-func (p Policies) lenient() bool { return p.Decode != Fail || p.Process != Fail }
+// Lenient reports whether a failed record may be passed over at all.
+func (p Policies) Lenient() bool { return p.Decode != Fail || p.Process != Fail || p.Produce != Fail }
+
+// undoes reports whether what a record did may have to be undone, so that each one
+// needs a savepoint.
+func (p Policies) undoes() bool { return p.Lenient() || p.Retry.Times > 0 }
 
 // answer returns the policy for err and the reason it is counted under.
 func (p Policies) answer(err error) (Policy, Drop) {
 	var stateErr *state.Error
 	var other unskippable
+	var refused *ProduceError
 	switch {
 	case errors.Is(err, ErrUnskippable), errors.As(err, &stateErr), errors.As(err, &other):
 		return Fail, 0
 	case errors.Is(err, ErrDecode), errors.Is(err, ErrTimestamp):
 		return p.Decode, DropDecode
+	case errors.As(err, &refused):
+		return p.Produce, DropRefused
 	default:
 		return p.Process, DropProcess
 	}
@@ -72,9 +80,13 @@ type savepoint struct {
 	drops      Drops
 }
 
+// mark begins a savepoint: for a record of an input, or for a timer, which has none.
 func (t *Task) mark(in *input) {
 	p := &t.saved
-	p.out, p.streamTime, p.inputTime, p.drops = len(t.out), t.streamTime, in.time, t.drops
+	p.out, p.streamTime, p.drops = len(t.out), t.streamTime, t.drops
+	if in != nil {
+		p.inputTime = in.time
+	}
 	p.timers, p.schedules = append(p.timers[:0], t.timers...), p.schedules[:0]
 	for _, tm := range t.timers {
 		p.schedules = append(p.schedules, *tm)
@@ -98,11 +110,14 @@ func (t *Task) release() {
 	}
 }
 
-// undo takes back all that the record in hand has done.
+// undo takes back all that was done since mark.
 func (t *Task) undo(in *input) {
 	p := &t.saved
 	clear(t.out[p.out:])
-	t.out, t.streamTime, in.time, t.drops = t.out[:p.out], p.streamTime, p.inputTime, p.drops
+	t.out, t.streamTime, t.drops = t.out[:p.out], p.streamTime, p.drops
+	if in != nil {
+		in.time = p.inputTime
+	}
 	t.timers = append(t.timers[:0], p.timers...)
 	for i, tm := range t.timers {
 		*tm = p.schedules[i]
@@ -126,6 +141,7 @@ func (t *Task) pass(in *input, m *Message, err error) error {
 		return err
 	}
 	t.undo(in)
+	t.passed = err
 	if policy == DeadLetter {
 		if e := t.deadLetter(in, m, err); e != nil {
 			return errors.Join(err, e)
@@ -146,21 +162,49 @@ const (
 	headerOffset    = "__streams.errors.offset"
 )
 
+// headerOmitted says what a dead letter lacks because it would have been too large.
+const headerOmitted = "__leat.errors.omitted"
+
+// deadLetter writes the record in hand to the dead-letter topic. One that would be too
+// large goes without its stack, then without its value too, which its source topic
+// has at the offset named: the position must not be lost.
 func (t *Task) deadLetter(in *input, m *Message, err error) error {
-	kind, stack := "decode", []byte{}
+	stack, message := []byte{}, []byte(err.Error())
 	var te *Error
 	if errors.As(err, &te) {
-		stack = te.Stack
+		stack = append(stack, te.Stack...)
 	}
-	if !errors.Is(err, ErrDecode) {
-		kind = "process"
+	o := Output{Topic: t.policies.DeadLetterTopic, Partition: ByKey, Key: m.Key, Value: m.Value, Time: max(m.Time, 0)}
+	write := func(omitted ...Header) error {
+		o.Headers = append(append(append([]Header(nil), m.Headers...),
+			Header{headerException, []byte(kindOf(err))},
+			Header{headerMessage, message},
+			Header{headerStack, stack},
+			Header{headerTopic, []byte(in.topic)},
+			Header{headerPartition, []byte(strconv.Itoa(int(t.partition)))},
+			Header{headerOffset, []byte(strconv.FormatInt(m.Offset, 10))}), omitted...)
+		return t.Send(o)
 	}
-	headers := append(append([]Header(nil), m.Headers...),
-		Header{headerException, []byte(kind)},
-		Header{headerMessage, []byte(err.Error())},
-		Header{headerStack, stack},
-		Header{headerTopic, []byte(in.topic)},
-		Header{headerPartition, []byte(strconv.Itoa(int(t.partition)))},
-		Header{headerOffset, []byte(strconv.FormatInt(m.Offset, 10))})
-	return t.Send(Output{Topic: t.policies.DeadLetterTopic, Partition: ByKey, Key: m.Key, Value: m.Value, Time: max(m.Time, 0), Headers: headers})
+	e := write()
+	if errors.Is(e, ErrTooLarge) {
+		message, stack = message[:min(len(message), 1024)], []byte{}
+		e = write(Header{headerOmitted, []byte("stacktrace")})
+	}
+	if errors.Is(e, ErrTooLarge) {
+		o.Value = nil
+		e = write(Header{headerOmitted, []byte("stacktrace,value")})
+	}
+	return e
+}
+
+// kindOf is where a record failed.
+func kindOf(err error) string {
+	var refused *ProduceError
+	switch {
+	case errors.Is(err, ErrDecode):
+		return "decode"
+	case errors.As(err, &refused):
+		return "produce"
+	}
+	return "process"
 }

@@ -58,9 +58,13 @@ type Task struct {
 	arena   Arena
 	drops   Drops
 	saved   savepoint
-	touched bool  // something happened since the last commit
-	asked   bool  // user code asked for a commit
-	lost    error // what user code may not hide: see Lose
+	trial   trial
+	retries int64
+	passed  error                   // of the last record that a policy passed over
+	refused map[int64]*ProduceError // by source and offset: see Refuse
+	touched bool                    // something happened since the last commit
+	asked   bool                    // user code asked for a commit
+	lost    error                   // what user code may not hide: see Lose
 }
 
 // A StorePartition is a task's share of a store.
@@ -101,6 +105,7 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 			in.origin = sub.Origins[i]
 		}
 		in.absent = env.Counts != nil && partition >= env.Counts[i]
+		in.place = len(t.inputs)
 		t.inputs = append(t.inputs, in)
 	}
 	for i := len(sub.Nodes) - 1; i >= 0; i-- { // children first: a parent finds its readers
@@ -159,26 +164,32 @@ func (t *Task) Partition() int32 { return t.partition }
 func (t *Task) Stores() []*StorePartition { return t.stores }
 
 // Process takes the record with the smallest timestamp among the heads of the
-// inputs through the topology. It returns false if every input is empty; whether
-// an empty input should be waited for is Ready's matter.
+// inputs through the topology. It returns false if every input is empty, or if the
+// record has failed and is to be tried again; whether an empty input should be waited
+// for, and that record, is Ready's matter.
 func (t *Task) Process() (bool, error) {
 	in := t.choose()
 	if in == nil {
 		return false, nil
 	}
 	m := in.pop()
+	touched := t.touched
 	t.touched = true
-	lenient := t.policies.lenient()
-	if lenient {
+	undoes := t.policies.undoes()
+	if undoes {
 		t.mark(in)
 	}
 	err := t.run(in, m)
 	if t.lost != nil {
 		return true, t.lost
 	}
-	if err != nil && lenient {
+	switch {
+	case err != nil && undoes && t.again(in, m, err):
+		t.touched = touched
+		return false, nil
+	case err != nil && undoes:
 		err = t.pass(in, m, err)
-	} else if lenient {
+	case undoes:
 		t.release()
 	}
 	if err != nil {
@@ -228,6 +239,8 @@ func (t *Task) run(in *input, m *Message) (err error) {
 	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
 	defer t.guard(&err)
 	switch {
+	case len(t.refused) > 0 && t.refusedHead(in, m) != nil:
+		return t.refusedHead(in, m)
 	case in.extract != nil && in.failed != nil:
 		return in.failed
 	case in.extract != nil && in.invalid:
@@ -311,6 +324,9 @@ func (t *Task) Global(name string) *state.Shared {
 func (t *Task) Send(o Output) error {
 	if n := o.size(); t.maxRecord > 0 && n > t.maxRecord {
 		return fmt.Errorf("%w: %d bytes for topic %q, and the limit is %d", ErrTooLarge, n, o.Topic, t.maxRecord)
+	}
+	if o.Source = -1; t.current != nil {
+		o.Source, o.Offset = t.input.place, t.current.Offset
 	}
 	t.out = append(t.out, o)
 	return nil

@@ -84,10 +84,32 @@ func (t *Task) due(clock Clock, now int64) error {
 		}
 		first.advance(now)
 		t.touched = true
-		if err := t.fire(first, now); err != nil {
+		if err := t.fireOrPass(first, now); err != nil {
 			return err
 		}
 	}
+}
+
+// fireOrPass fires a timer. What one did that failed is undone and counted if the
+// process policy is not to fail: there is no record that could go to a dead-letter
+// topic.
+func (t *Task) fireOrPass(tm *Timer, now int64) error {
+	if t.policies.Process == Fail {
+		return t.fire(tm, now)
+	}
+	t.mark(nil)
+	err := t.fire(tm, now)
+	if err == nil {
+		t.release()
+		return nil
+	}
+	if policy, _ := t.policies.answer(err); policy == Fail {
+		return err
+	}
+	t.undo(nil)
+	t.passed = err
+	t.Drop(DropProcess)
+	return nil
 }
 
 func (t *Task) fire(tm *Timer, now int64) (err error) {

@@ -36,6 +36,10 @@ func (w *Worker) commit(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.tolerate(); err != nil {
+		w.abandon()
+		return err
+	}
 	if err := w.settle(ctx); err != nil {
 		return w.recover(ctx, err)
 	}
@@ -51,6 +55,31 @@ func (w *Worker) commit(ctx context.Context) error {
 	w.cfg.Recorder.Written(w.written)
 	return w.maintain(ctx)
 }
+
+// tolerate is an error if policies have passed over more records than they may.
+func (w *Worker) tolerate() error {
+	var failed int64
+	var last error
+	for _, r := range w.touched {
+		if n, err := r.Task.Failed(); n > 0 {
+			failed, last = failed+n, err
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	if w.failed += failed; time.Since(w.told) >= tellInterval {
+		w.cfg.Log.Warn("records failed, and their policies passed over them", "records", w.failed, "last", last)
+		w.failed, w.told = 0, time.Now()
+	}
+	if w.cfg.Tolerate == nil {
+		return nil
+	}
+	return w.cfg.Tolerate(failed, last)
+}
+
+// tellInterval is how often records that failed are told of.
+const tellInterval = 10 * time.Second
 
 // settle makes Kafka agree to the unit of work.
 func (w *Worker) settle(ctx context.Context) error {
@@ -190,7 +219,7 @@ func (f *failure) Unwrap() error { return f.err }
 // committed offsets.
 func (w *Worker) recover(ctx context.Context, cause error) error {
 	var f *failure
-	if !errors.As(cause, &f) || f.action == kafka.Fatal || ctx.Err() != nil {
+	if !errors.As(cause, &f) || ctx.Err() != nil || f.action == kafka.Fatal && !w.blame(f) {
 		return cause
 	}
 	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/internal/failpoint"
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/task"
 )
 
@@ -22,12 +23,13 @@ var errOptions = errors.New("client options")
 // failure it is thrown away: what a new one with the same transactional id does
 // first ends the transaction of the old one, whatever had become of it.
 type producer struct {
-	cl    Client
-	slab  slab
-	sent  int64
-	acked atomic.Int64
-	err   atomic.Pointer[error]
-	crash atomic.Pointer[error] // a failpoint's
+	cl       Client
+	slab     slab
+	sent     int64
+	acked    atomic.Int64
+	err      atomic.Pointer[error]
+	crash    atomic.Pointer[error] // a failpoint's
+	refusals refusals
 }
 
 // What a producer holds before sending waits.
@@ -90,8 +92,13 @@ type buffered interface {
 	BufferedProduceBytes() int64
 }
 
-func (p *producer) promise(_ *kgo.Record, err error) {
+func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {
+		where := &task.ProduceError{Topic: r.Topic, Partition: r.Partition, Err: err}
+		if kafka.Refused(err) {
+			p.refusals.add(r, where)
+		}
+		err = where
 		p.err.CompareAndSwap(nil, &err)
 		return
 	}
@@ -118,6 +125,7 @@ func (p *producer) next() {
 	p.slab.reset()
 	p.sent = 0
 	p.acked.Store(0)
+	p.refusals.origins = p.refusals.origins[:0]
 }
 
 func (p *producer) close() {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/leatstream/leat/internal/task"
 )
 
 // quantum is how many records a task may process before the next one has its
@@ -17,8 +19,16 @@ func (w *Worker) round(ctx context.Context) error {
 		return err
 	}
 	w.dry = true
-	for _, r := range w.active {
-		n, err := w.process(ctx, r, now)
+	active, turn := w.active, quantum
+	if r := w.cautious(); r != nil {
+		if w.hurry = true; len(w.touched) > 0 {
+			w.dry = false
+			return nil // the others' first
+		}
+		active, turn = []*Run{r}, 1
+	}
+	for _, r := range active {
+		n, err := w.process(ctx, r, now, turn)
 		if err != nil {
 			return err
 		}
@@ -36,14 +46,15 @@ func (w *Worker) round(ctx context.Context) error {
 // looks reports whether to look at the clock after n records: soon, then now and then.
 func looks(n int) bool { return n > 0 && (n&(n-1) == 0 || n%16 == 0) }
 
-func (w *Worker) process(ctx context.Context, r *Run, now time.Time) (n int, err error) {
+// process lets a task process as many records as it may in its turn.
+func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (n int, err error) {
 	ms := now.UnixMilli()
 	defer w.enter(r)()
 	began := time.Now()
 	if err := r.Task.AdvanceWallClock(ms); err != nil {
 		return 0, err
 	}
-	for ; n < quantum; n++ {
+	for ; n < turn; n++ {
 		w.pulse.answer()
 		if looks(n) && time.Since(began) >= w.cfg.CommitInterval {
 			break // slow code: others wait, and the commit
@@ -51,10 +62,15 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time) (n int, err
 		if ready, _ := r.Task.Ready(ms); !ready {
 			break
 		}
-		if _, err := r.Task.Process(); err != nil {
+		done, err := r.Task.Process()
+		if err != nil {
 			return n, err
 		}
+		if !done {
+			break // it is to be tried again
+		}
 	}
+	w.cfg.Recorder.Retried(r.Task.TakeRetries())
 	if n > 0 {
 		w.processed.Add(int64(n))
 		w.cfg.Recorder.Batch(r.subtopology(), time.Since(began))
@@ -116,6 +132,9 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 			run = i + 1
 		}
 		rec := w.p.send(ctx, &out[i])
+		if w.cfg.Produce != task.Fail {
+			w.p.refusals.origins = append(w.p.refusals.origins, origin{r, out[i].Source, out[i].Offset})
+		}
 		if c := out[i].Changelog; c != nil {
 			r.last[c.Index] = rec
 		}

@@ -28,7 +28,10 @@ type Run struct {
 	last    []*kgo.Record // by store: the last changelog record of the transaction
 	behind  int64         // changelog bytes that the engine does not have
 	waits   [][]taken     // by source: batches that are not all processed
-	stamps  sample        // timestamps of the open transaction's records
+	careful []task.Point  // up to there, one record in each transaction: see blame
+	refused []origin      // records whose results the brokers refuse
+	refusal *task.ProduceError
+	stamps  sample // timestamps of the open transaction's records
 }
 
 // A taken is a batch whose records wait in the task's queue.
@@ -145,6 +148,18 @@ func (s *slab) next() *kgo.Record {
 	r := &s.chunks[c][i]
 	*r = kgo.Record{}
 	return r
+}
+
+// index is which of the records since the last reset r is; -1 if it is none.
+func (s *slab) index(r *kgo.Record) int {
+	for i, c := range s.chunks {
+		for j := range c {
+			if &c[j] == r {
+				return i*slabSize + j
+			}
+		}
+	}
+	return -1
 }
 
 // reset takes the records back: no producer may hold one any more.

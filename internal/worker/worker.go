@@ -33,7 +33,9 @@ type Config struct {
 	Kafka              Kafka
 	Owner              Owner
 	Log                *slog.Logger
-	Recorder           *telemetry.Recorder // nil: nothing is recorded
+	Produce            task.Policy                          // what becomes of records whose results the brokers refuse
+	Tolerate           func(failed int64, last error) error // counts records that a policy passed over; nil: as many as come
+	Recorder           *telemetry.Recorder                  // nil: nothing is recorded
 	Failpoint          failpoint.Hook
 
 	// Reopen is given the runs whose transaction came to nothing, rolled back: they
@@ -66,6 +68,8 @@ type Worker struct {
 	tight    bool      // a store holds more than its share of memory
 	behind   int64     // changelog bytes that it does not have
 	hurry    bool      // user code asked for a commit
+	failed   int64     // records passed over that nobody was told of
+	told     time.Time // when somebody was, last
 	dry      bool      // the last round found nothing to process
 	batch    engine.Batch
 	messages []task.Message   // scratch

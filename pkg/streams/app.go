@@ -47,6 +47,14 @@ func New(t *topology.Topology, cfg Config) (*App, error) {
 // is left to do but to end the process.
 var ErrStuck = instance.ErrStuck
 
+// ErrTooManyFailures is wrapped by the error of Run if more records failed than
+// Config.Failures.Limit lets pass.
+var ErrTooManyFailures = instance.ErrTooManyFailures
+
+// A ProduceError is in the error of Run if brokers refused a record: errors.As finds it,
+// and errors.Is the broker's reason, one of kerr's.
+type ProduceError = task.ProduceError
+
 // Run processes until ctx is cancelled, which stops the process cleanly, or until
 // it fails. When it returns, every goroutine has ended, the last transaction is
 // settled and the stores are closed, unless the error is ErrStuck. It may be called
@@ -55,15 +63,23 @@ func (a *App) Run(ctx context.Context) error {
 	if a.ran.Swap(true) {
 		return errors.New("streams: an App runs once: make a new one")
 	}
-	for {
+	for rebuilt := 0; ; {
 		err := a.in.Load().Run(ctx)
-		if !errors.Is(err, instance.ErrTopics) {
+		switch {
+		case errors.Is(err, instance.ErrTopics):
+			a.cfg.Rejoin = true
+		case errors.Is(err, engine.ErrCorrupt) && ctx.Err() == nil && rebuilt < maxRebuilds:
+			rebuilt++ // local state has been removed, and will be restored
+		default:
 			return err
 		}
-		a.cfg.Rejoin = true
 		a.in.Store(instance.New(a.cfg))
 	}
 }
+
+// maxRebuilds is how often an App starts over because local state was corrupt: a disk
+// that goes on losing data is not to be trusted.
+const maxRebuilds = 3
 
 // Status is what a running App has to say of itself.
 type Status struct {
@@ -126,7 +142,8 @@ func (c Config) instance(plan *task.Plan) instance.Config {
 		Replicas:       member.Replicas{Standbys: c.Standby.Replicas, AcceptableLag: c.Standby.AcceptableLag, Warmups: c.Standby.MaxWarmups, SpreadBy: c.Standby.SpreadBy},
 		SessionTimeout: c.Membership.SessionTimeout, RebalanceTimeout: c.Membership.RebalanceTimeout,
 		ReplicationFactor: c.InternalTopics.ReplicationFactor, CreateTopics: !c.InternalTopics.NoCreate, TopicConfigs: c.InternalTopics.Configs,
-		Policies:    task.Policies{Decode: c.Failures.Decode, Process: c.Failures.Process, DeadLetterTopic: c.Failures.DeadLetterTopic},
+		Policies:    c.Failures.policies(),
+		Tolerance:   instance.Tolerance{Records: c.Failures.Limit, Per: c.Failures.LimitPer},
 		ExactlyOnce: c.Guarantee == ExactlyOnce, CommitInterval: c.CommitInterval, MaxTaskIdle: c.MaxTaskIdle, Workers: c.Workers,
 		MemoryBudget: c.MemoryBudget, MaxRecord: c.MaxRecordBytes, TransactionTimeout: c.TransactionTimeout, ShutdownTimeout: c.ShutdownTimeout,
 		StallTimeout: c.StallTimeout, Meter: c.MeterProvider, OnRestore: c.OnRestore,
@@ -136,6 +153,16 @@ func (c Config) instance(plan *task.Plan) instance.Config {
 		ic.OpenEngine = func(dir string) (engine.Engine, error) { return open(dir) }
 	}
 	return ic
+}
+
+// maxBackoff bounds the wait between two tries of a record.
+const maxBackoff = time.Minute
+
+func (f Failures) policies() task.Policies {
+	return task.Policies{
+		Decode: f.Decode, Process: f.Process, Produce: f.Produce, DeadLetterTopic: f.DeadLetterTopic,
+		Retry: task.Retry{Times: f.Retries, Backoff: f.RetryBackoff.Milliseconds(), Max: maxBackoff.Milliseconds()},
+	}
 }
 
 // A TopicNeed is a topic that an application needs.

@@ -139,11 +139,28 @@ type InternalTopics struct {
 }
 
 // Failures says what becomes of records that fail: topology.Fail, Skip or
-// DeadLetter. A failure to read or write state is never passed over.
+// DeadLetter. A failure to read or write state, or to write to a changelog or a
+// repartition topic, is never passed over, nor is one in code that runs at a commit.
 type Failures struct {
-	Decode          topology.Policy // undecodable, or without a valid timestamp
-	Process         topology.Policy // user code returned an error or panicked
+	Decode topology.Policy // undecodable, or without a valid timestamp
+	// Process is for code that returned an error or panicked. A timer that fails is
+	// undone and skipped if this is not Fail.
+	Process topology.Policy
+	// Produce is for records whose results the brokers refuse: too large for the
+	// topic, without a key for a compacted one, against a policy.
+	Produce         topology.Policy
 	DeadLetterTopic string
+
+	// Retries is how many times a record is tried again, before Process answers, whose
+	// code has returned an error: 0 by default. Its task waits meanwhile, from
+	// RetryBackoff (1 s by default) to a minute, doubling; other tasks go on.
+	Retries      int
+	RetryBackoff time.Duration
+
+	// Limit stops the process with ErrTooManyFailures if it would have passed over
+	// more records than that within LimitPer, a minute by default. 0 is no limit.
+	Limit    int64
+	LimitPer time.Duration
 }
 
 // Guarantee is what a crash may do to results.
@@ -186,7 +203,11 @@ func (c Config) Validate() error {
 		check(has, "Membership.Tags: there is no %q, by which Standby.SpreadBy spreads", tag)
 	}
 	check(c.MemoryBudget >= 0, "MemoryBudget %d: it cannot be negative", c.MemoryBudget)
-	dead := c.Failures.Decode == topology.DeadLetter || c.Failures.Process == topology.DeadLetter
+	f := c.Failures
+	check(f.Retries >= 0, "Failures.Retries %d: it cannot be negative", f.Retries)
+	check(f.RetryBackoff >= 0, "Failures.RetryBackoff %v: it cannot be negative", f.RetryBackoff)
+	check(f.Limit >= 0 && f.LimitPer >= 0, "Failures.Limit %d per %v: neither can be negative", f.Limit, f.LimitPer)
+	dead := f.Decode == topology.DeadLetter || f.Process == topology.DeadLetter || f.Produce == topology.DeadLetter
 	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
 	d := c.withDefaults()
 	check(d.TransactionTimeout > d.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", d.TransactionTimeout, d.CommitInterval)
@@ -208,6 +229,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.Standby.AcceptableLag, 10_000)
 	orDefault(&c.Standby.MaxWarmups, 4)
 	orDefault(&c.InternalTopics.ReplicationFactor, -1)
+	orDefault(&c.Failures.RetryBackoff, time.Second)
+	orDefault(&c.Failures.LimitPer, time.Minute)
 	orDefault(&c.StallTimeout, 60*time.Second)
 	orDefault(&c.Logger, slog.Default())
 	if c.MeterProvider == nil {
@@ -236,7 +259,7 @@ func (c Config) String() string {
 	fmt.Fprintf(&b, " state.dir=%q state.engine=%s state.flush_interval=%v state.flush_bytes=%d memory_budget=%d", c.State.Dir, engine, c.State.FlushInterval, c.State.FlushBytes, c.MemoryBudget)
 	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.StayOnStop)
 	fmt.Fprintf(&b, " standby.replicas=%d standby.acceptable_lag=%d standby.max_warmups=%d standby.spread_by=%v tags=%v", c.Standby.Replicas, c.Standby.AcceptableLag, c.Standby.MaxWarmups, c.Standby.SpreadBy, c.Membership.Tags)
-	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process)
+	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s produce_failures=%s retries=%d failure_limit=%d", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process, c.Failures.Produce, c.Failures.Retries, c.Failures.Limit)
 	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v stall_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, c.StallTimeout, len(c.ClientOptions))
 	return b.String()
 }

@@ -102,6 +102,11 @@ type Processing struct {
 	MaxRecordBytes     Size          `key:"max_record_bytes" help:"largest record that is written; no more than the topics' max.message.bytes"`
 	DecodeFailures     string        `key:"decode_failures" enum:"fail,skip,dead_letter" help:"what becomes of records that cannot be decoded"`
 	ProcessFailures    string        `key:"process_failures" enum:"fail,skip,dead_letter" help:"what becomes of records that the topology fails on"`
+	ProduceFailures    string        `key:"produce_failures" enum:"fail,skip,dead_letter" help:"what becomes of records whose results the brokers refuse"`
+	ProcessRetries     int           `key:"process_retries" help:"how often a record that the topology fails on is tried again first"`
+	RetryBackoff       time.Duration `key:"retry_backoff" help:"wait before the first of these; each further one waits twice as long"`
+	FailureLimit       int           `key:"failure_limit" help:"records that may be passed over in failure_period before the service stops; 0 is any number"`
+	FailurePeriod      time.Duration `key:"failure_period" help:"the time that failure_limit is for"`
 	DeadLetterTopic    string        `key:"dead_letter_topic" help:"topic of dead letters"`
 }
 
@@ -132,6 +137,7 @@ func Default() *Config {
 		Processing: Processing{
 			Guarantee: "exactly_once", CommitInterval: 100 * time.Millisecond, TransactionTimeout: 10 * time.Second,
 			ShutdownTimeout: 30 * time.Second, StallTimeout: time.Minute, MaxRecordBytes: 1_000_000, DecodeFailures: "fail", ProcessFailures: "fail",
+			ProduceFailures: "fail", RetryBackoff: time.Second, FailurePeriod: time.Minute,
 		},
 		Memory: Memory{Budget: 256 << 20},
 		HTTP:   HTTP{Listen: "127.0.0.1:8080"},

@@ -21,6 +21,8 @@ func (c *Config) validate() error {
 		"processing.shutdown_timeout":    c.Processing.ShutdownTimeout,
 		"membership.session_timeout":     c.Membership.SessionTimeout,
 		"membership.rebalance_timeout":   c.Membership.RebalanceTimeout,
+		"processing.retry_backoff":       c.Processing.RetryBackoff,
+		"processing.failure_period":      c.Processing.FailurePeriod,
 		"state.flush_interval":           c.State.FlushInterval,
 	} {
 		v.check(d > 0, path, "%v is not more than 0", d)
@@ -74,7 +76,9 @@ func (v *validator) processing() {
 	p := v.c.Processing
 	v.check(p.Workers >= 0, "processing.workers", "%d is less than 0; 0 is one per CPU", p.Workers)
 	v.check(p.TransactionTimeout > p.CommitInterval, "processing.transaction_timeout", "%v is not more than the commit interval of %v", p.TransactionTimeout, p.CommitInterval)
-	dead := p.DecodeFailures == "dead_letter" || p.ProcessFailures == "dead_letter"
+	v.check(p.ProcessRetries >= 0, "processing.process_retries", "%d is less than 0", p.ProcessRetries)
+	v.check(p.FailureLimit >= 0, "processing.failure_limit", "%d is less than 0; 0 is any number", p.FailureLimit)
+	dead := p.DecodeFailures == "dead_letter" || p.ProcessFailures == "dead_letter" || p.ProduceFailures == "dead_letter"
 	v.check(!dead || p.DeadLetterTopic != "", "processing.dead_letter_topic", "name the topic that dead letters go to")
 	factor := v.c.InternalTopics.ReplicationFactor
 	v.check(factor == -1 || factor >= 1 && factor < 1<<15, "internal_topics.replication_factor", "%d is neither -1, the broker's default, nor a number of replicas", factor)

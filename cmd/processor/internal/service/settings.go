@@ -50,7 +50,12 @@ func Settings(c *config.Config, log *slog.Logger) (streams.Config, error) {
 		Failures: streams.Failures{
 			Decode:          policies[c.Processing.DecodeFailures],
 			Process:         policies[c.Processing.ProcessFailures],
+			Produce:         policies[c.Processing.ProduceFailures],
 			DeadLetterTopic: c.Processing.DeadLetterTopic,
+			Retries:         c.Processing.ProcessRetries,
+			RetryBackoff:    c.Processing.RetryBackoff,
+			Limit:           int64(c.Processing.FailureLimit),
+			LimitPer:        c.Processing.FailurePeriod,
 		},
 		Guarantee:          guarantees[c.Processing.Guarantee],
 		CommitInterval:     c.Processing.CommitInterval,
