@@ -29,6 +29,9 @@ type Options struct {
 	Brokers int
 	// Properties are settings of every broker, by their Kafka names; they win over those that this package chooses.
 	Properties map[string]string
+	// Proxies are addresses, one for each broker, that lead to Cluster.Behind. Clients that begin at one of them stay
+	// behind them. None: the brokers are there themselves.
+	Proxies []string
 }
 
 // A Cluster is a running Kafka. Its methods may be called from any goroutine, but not two at once for the same broker;
@@ -36,6 +39,8 @@ type Options struct {
 type Cluster struct {
 	// Seeds are the addresses of all brokers; a broker keeps its address when it is restarted.
 	Seeds []string
+	// Behind are the addresses that Options.Proxies have to lead to.
+	Behind []string
 	// Mode says what runs: "container apache/kafka:4.3.1" or "process 4.3.1".
 	Mode string
 

@@ -17,8 +17,11 @@ import (
 	"github.com/testcontainers/testcontainers-go/network"
 )
 
-// clientPort is where a broker in a container listens for clients of the host.
-const clientPort = "9092/tcp"
+// A broker in a container listens at these ports for clients of the host.
+const (
+	clientPort  = "9092/tcp"
+	proxiedPort = "9095/tcp"
+)
 
 // A contained is a broker in a container.
 type contained struct {
@@ -33,7 +36,7 @@ func newContainers(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	removeOrphans(ctx, docker)
-	ports, err := freePorts(o.Brokers)
+	ports, err := freePorts(2 * o.Brokers)
 	if err != nil {
 		return nil, err
 	}
@@ -47,20 +50,23 @@ func newContainers(ctx context.Context, o Options) (*Cluster, error) {
 	}}
 	nodes := make([]layout, o.Brokers)
 	for i := range nodes {
-		seed := fmt.Sprintf("%s:%d", dockerHost(), ports[i])
+		seed, behind := fmt.Sprintf("%s:%d", dockerHost(), ports[2*i]), fmt.Sprintf("%s:%d", dockerHost(), ports[2*i+1])
 		nodes[i] = layout{
-			bind:       map[string]string{"CLIENT": ":9092", "BROKER": ":9093", "CONTROLLER": ":9094"},
-			advertised: map[string]string{"CLIENT": seed, "BROKER": hostname(i) + ":9093", "CONTROLLER": hostname(i) + ":9094"},
+			bind: map[string]string{"CLIENT": ":9092", "PROXIED": ":9095", "BROKER": ":9093", "CONTROLLER": ":9094"},
+			advertised: map[string]string{
+				"CLIENT": seed, "PROXIED": o.proxied(i, behind), "BROKER": hostname(i) + ":9093", "CONTROLLER": hostname(i) + ":9094",
+			},
 		}
 		c.Seeds = append(c.Seeds, seed)
+		c.Behind = append(c.Behind, behind)
 	}
 	for i := range nodes {
 		c.nodes = append(c.nodes, &contained{docker: docker, create: []testcontainers.ContainerCustomizer{
 			network.WithNetwork([]string{hostname(i)}, nw),
 			testcontainers.WithLabels(owned()),
 			testcontainers.WithEnv(environment(o.properties(i, nodes))),
-			testcontainers.WithExposedPorts(clientPort),
-			testcontainers.WithHostConfigModifier(publish(ports[i])),
+			testcontainers.WithExposedPorts(clientPort, proxiedPort),
+			testcontainers.WithHostConfigModifier(publish(ports[2*i], ports[2*i+1])),
 		}})
 	}
 	return c, nil
@@ -85,14 +91,20 @@ func dockerHost() string {
 	return "127.0.0.1"
 }
 
-// publish fixes the port of the host: docker would choose another one at each start.
-func publish(port int) func(*container.HostConfig) {
-	bind := mobynet.PortBinding{HostPort: fmt.Sprint(port)}
-	if ip, err := netip.ParseAddr(dockerHost()); err == nil && ip.IsLoopback() {
-		bind.HostIP = ip
+// publish fixes the ports of the host: docker would choose others at each start.
+func publish(client, proxied int) func(*container.HostConfig) {
+	bind := func(port int) []mobynet.PortBinding {
+		b := mobynet.PortBinding{HostPort: fmt.Sprint(port)}
+		if ip, err := netip.ParseAddr(dockerHost()); err == nil && ip.IsLoopback() {
+			b.HostIP = ip
+		}
+		return []mobynet.PortBinding{b}
 	}
 	return func(h *container.HostConfig) {
-		h.PortBindings = mobynet.PortMap{mobynet.MustParsePort(clientPort): {bind}}
+		h.PortBindings = mobynet.PortMap{
+			mobynet.MustParsePort(clientPort):  bind(client),
+			mobynet.MustParsePort(proxiedPort): bind(proxied),
+		}
 	}
 }
 

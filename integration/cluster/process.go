@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,8 +33,10 @@ func newProcesses(_ context.Context, o Options) (*Cluster, error) {
 		for j, l := range listeners {
 			at[l] = fmt.Sprintf("127.0.0.1:%d", ports[i*len(listeners)+j])
 		}
-		nodes[i] = layout{bind: at, advertised: at}
+		nodes[i] = layout{bind: at, advertised: maps.Clone(at)}
+		nodes[i].advertised["PROXIED"] = o.proxied(i, at["PROXIED"])
 		c.Seeds = append(c.Seeds, at["CLIENT"])
+		c.Behind = append(c.Behind, at["PROXIED"])
 	}
 	for i := range nodes {
 		p := &process{dir: filepath.Join(root, fmt.Sprint(nodeID(i)))}

@@ -12,15 +12,20 @@ import (
 // A layout says where a node listens, by the names of its listeners, and where others find it.
 type layout struct{ bind, advertised map[string]string }
 
-var listeners = []string{"CLIENT", "BROKER", "CONTROLLER"}
+// Those who come to PROXIED are sent on to Options.Proxies.
+var listeners = []string{"CLIENT", "PROXIED", "BROKER", "CONTROLLER"}
 
 func nodeID(i int) int32 { return int32(i + 1) }
 
 // properties returns the settings of node i of a cluster that is laid out so.
 func (o Options) properties(i int, nodes []layout) map[string]string {
-	var binds, voters []string
+	var binds, advertised, protocols, voters []string
 	for _, l := range listeners {
 		binds = append(binds, l+"://"+nodes[i].bind[l])
+		protocols = append(protocols, l+":PLAINTEXT")
+		if l != "CONTROLLER" {
+			advertised = append(advertised, l+"://"+nodes[i].advertised[l])
+		}
 	}
 	for j, n := range nodes {
 		voters = append(voters, fmt.Sprintf("%d@%s", nodeID(j), n.advertised["CONTROLLER"]))
@@ -32,8 +37,8 @@ func (o Options) properties(i int, nodes []layout) map[string]string {
 		"node.id":                        fmt.Sprint(nodeID(i)),
 		"controller.quorum.voters":       strings.Join(voters, ","),
 		"listeners":                      strings.Join(binds, ","),
-		"advertised.listeners":           "CLIENT://" + nodes[i].advertised["CLIENT"] + ",BROKER://" + nodes[i].advertised["BROKER"],
-		"listener.security.protocol.map": "CLIENT:PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"advertised.listeners":           strings.Join(advertised, ","),
+		"listener.security.protocol.map": strings.Join(protocols, ","),
 		"inter.broker.listener.name":     "BROKER",
 		"controller.listener.names":      "CONTROLLER",
 
@@ -59,6 +64,14 @@ func (o Options) properties(i int, nodes []layout) map[string]string {
 	}
 	maps.Copy(all, o.Properties)
 	return all
+}
+
+// proxied is where node i sends those who come to its address for proxies.
+func (o Options) proxied(i int, address string) string {
+	if i < len(o.Proxies) {
+		return o.Proxies[i]
+	}
+	return address
 }
 
 // freePorts returns n ports of this machine for servers. They lie below the ephemeral range: while a killed broker's
