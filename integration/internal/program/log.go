@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A Line is one of a log that is written in JSON.
@@ -22,6 +23,12 @@ func (l Line) Text(name string) string {
 		return fmt.Sprint(v)
 	}
 	return ""
+}
+
+// Time is when the line was written.
+func (l Line) Time() time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, l.Text("time"))
+	return t
 }
 
 // Number is an attribute that is a number.

@@ -61,10 +61,8 @@ func (p *Process) Killed(ctx context.Context) error {
 	return nil
 }
 
-// Stop asks the process to stop, by SIGTERM, and waits until it has. It is an error if it does not stop cleanly, or
-// warns of anything while it does.
-func (p *Process) Stop(ctx context.Context) error {
-	before, _, _ := p.log.read()
+// Ask asks the process to stop, by SIGTERM, and waits until it has. It is an error if it does not stop cleanly.
+func (p *Process) Ask(ctx context.Context) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return errors.Join(err, p.waited)
 	}
@@ -73,6 +71,15 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	if p.waited != nil {
 		return fmt.Errorf("stop: %w", p.end())
+	}
+	return nil
+}
+
+// Stop is Ask of a process that nothing has happened to: it is also an error if it warns of anything while it stops.
+func (p *Process) Stop(ctx context.Context) error {
+	before, _, _ := p.log.read()
+	if err := p.Ask(ctx); err != nil {
+		return err
 	}
 	lines, _, _ := p.log.read()
 	for _, l := range lines[len(before):] {
