@@ -5,12 +5,14 @@ SHELL = bash
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES = . integration
+DURATION ?= 3m
+SEED ?= $(shell echo $$RANDOM)
 
 # The race detector needs cgo and a C compiler.
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration lint mutants bench image clean
+.PHONY: help build demo test conformance integration chaos lint mutants bench image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +34,11 @@ integration: bin/summary ## run the tests against a real Kafka: in containers if
 	@eval "$$(integration/kafka/ensure.sh)"; \
 	echo "real Kafka: $$KAFKA_MODE, $$(. integration/kafka/env.sh; echo $$KAFKA_IMAGE)"; \
 	bin/summary -C integration -budget 15m -- -count=1 -p 1 -timeout 15m ./...
+
+chaos: ## kill, pause, cut and fill up what runs four topologies, and check the results; DURATION=30m and SEED=n say how
+	@eval "$$(integration/kafka/ensure.sh)"; mkdir -p bin && \
+	$(GO) -C integration test -c -o ../bin/chaos.test ./chaos && cd integration/chaos && \
+	../../bin/chaos.test -test.v -test.timeout 0 -test.artifacts -test.outputdir ../../bin -duration $(DURATION) -seed $(SEED)
 
 lint: format tidy vet static ## check the format, the module files, go vet and staticcheck
 

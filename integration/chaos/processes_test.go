@@ -1,0 +1,222 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/leatstream/leat/integration/internal/program"
+)
+
+func (tr *trial) start(r *replica) (err error) {
+	r.p, err = r.Start()
+	r.up = err == nil
+	return err
+}
+
+// stop stops a replica cleanly.
+func (tr *trial) stop(r *replica) error {
+	r.up = false
+	ctx, cancel := context.WithTimeoutCause(tr.ctx, patience, errPatience)
+	defer cancel()
+	return r.p.Ask(ctx)
+}
+
+// alive finds replicas that have ended by themselves.
+func (tr *trial) alive() error {
+	for _, r := range tr.replicas {
+		select {
+		case <-r.p.Ended():
+			if r.up {
+				_, stderr, _ := r.p.Exit(tr.ctx)
+				return fmt.Errorf("%s has ended by itself: %v %s", r.Name, r.p.Lines("ended"), stderr)
+			}
+		default:
+		}
+	}
+	return nil
+}
+
+func (tr *trial) anyOf(rnd *rand.Rand) *replica { return tr.replicas[rnd.IntN(len(tr.replicas))] }
+
+// kill kills a replica, and starts it again.
+func (tr *trial) kill(rnd *rand.Rand) (what string, err error) {
+	r, away := tr.anyOf(rnd), between(rnd, 0, 3*time.Second)
+	what = fmt.Sprintf("%s, away for %v", r.Name, away.Round(time.Millisecond))
+	if err := tr.alive(); err != nil {
+		return what, err
+	}
+	r.p.Kill()
+	time.Sleep(away)
+	return what, tr.start(r)
+}
+
+// restart stops a replica cleanly, and starts it again.
+func (tr *trial) restart(rnd *rand.Rand) (what string, err error) {
+	r, away := tr.anyOf(rnd), between(rnd, 0, 3*time.Second)
+	if err := tr.alive(); err != nil {
+		return r.Name, err
+	}
+	begun := time.Now()
+	if err := tr.stop(r); err != nil {
+		return r.Name, err
+	}
+	what = fmt.Sprintf("%s, stopped in %v, away for %v", r.Name, time.Since(begun).Round(time.Millisecond), away.Round(time.Millisecond))
+	time.Sleep(away)
+	return what, tr.start(r)
+}
+
+// scale leaves one replica, starts the others, stops two of them, and starts them again.
+func (tr *trial) scale(rnd *rand.Rand) (what string, err error) {
+	order := rnd.Perm(len(tr.replicas))
+	var names []string
+	for _, i := range order {
+		names = append(names, tr.replicas[i].Name)
+	}
+	what = strings.Join(names, " ")
+	steps := []func([]int) error{tr.stopAll, tr.startAll, tr.stopAll, tr.startAll}
+	for n, step := range steps {
+		if err := tr.alive(); err != nil {
+			return what, err
+		}
+		if err := step(order[1+n/2:]); err != nil {
+			return what, err
+		}
+		time.Sleep(between(rnd, time.Second, 3*time.Second))
+	}
+	return what, nil
+}
+
+func (tr *trial) stopAll(which []int) error {
+	errs := make([]error, len(which))
+	var stopping sync.WaitGroup
+	for n, i := range which {
+		stopping.Go(func() { errs[n] = tr.stop(tr.replicas[i]) })
+	}
+	stopping.Wait()
+	for n, err := range errs {
+		if err != nil {
+			return fmt.Errorf("%s: %w", tr.replicas[which[n]].Name, err)
+		}
+	}
+	return nil
+}
+
+func (tr *trial) startAll(which []int) error {
+	for _, i := range which {
+		if err := tr.start(tr.replicas[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fullDisk fills the disk of the replica that has a small one until it gives up, and starts it again when there is room.
+func (tr *trial) fullDisk() (what string, err error) {
+	r := tr.replicas[len(tr.replicas)-1]
+	if err := tr.alive(); err != nil {
+		return r.Name, err
+	}
+	empty, err := tr.fill()
+	if err != nil {
+		return r.Name, err
+	}
+	r.up = false
+	ctx, cancel := context.WithTimeoutCause(tr.ctx, patience, errPatience)
+	defer cancel()
+	code, _, err := r.p.Exit(ctx)
+	if emptyErr := empty(); err == nil {
+		err = emptyErr
+	}
+	if err != nil {
+		return r.Name, err
+	}
+	why := "nothing"
+	if lines := r.p.Lines("ended"); len(lines) > 0 {
+		why = lines[0].Text("err")
+	}
+	if code == 0 || !strings.Contains(why, "no space left") {
+		return r.Name, fmt.Errorf("it ended with %d and said: %s", code, why)
+	}
+	return r.Name + ", which said: " + why, tr.start(r)
+}
+
+// zombie stops a replica in its tracks until the group has given it up and its successors have committed, and then lets
+// it go on.
+func (tr *trial) zombie(rnd *rand.Rand) (what string, err error) {
+	r := tr.anyOf(rnd)
+	if err := tr.alive(); err != nil {
+		return r.Name, err
+	}
+	if err := tr.settled(replicas); err != nil {
+		return r.Name, err
+	}
+	held, err := tr.heldBy(r.Name)
+	if err == nil {
+		err = tr.advanced(held) // it is at work
+	}
+	if err != nil {
+		return r.Name, err
+	}
+	if err := r.p.Pause(); err != nil {
+		return r.Name, err
+	}
+	begun, err := tr.succeeded(r.Name, held)
+	woken := time.Now()
+	if wakeErr := r.p.Unpause(); err == nil {
+		err = wakeErr
+	}
+	if err != nil {
+		return r.Name, err
+	}
+	tried, err := tr.triedToWrite(r.p, woken)
+	if err != nil {
+		return r.Name, err
+	}
+	tr.result.mu.Lock()
+	defer tr.result.mu.Unlock()
+	what = fmt.Sprintf("%s: successors committed at %s, it woke at %s", r.Name, stamp(begun), stamp(woken))
+	if tried == nil {
+		return what + " and did not try to write", nil
+	}
+	tr.result.wrote++
+	return fmt.Sprintf("%s, tried to write, and was told at %s: %s: %s", what, stamp(tried.Time()), tried.Text("step"), tried.Text("err")), nil
+}
+
+func stamp(t time.Time) string { return t.Format("15:04:05.000") }
+
+// refusal is how a broker's answer looks in a log.
+var refusal = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+: `)
+
+// triedToWrite finds, in the log of a process that has woken up, a broker's refusal of what it wrote or wanted to
+// commit. Nil: there is none, because it knew better.
+func (tr *trial) triedToWrite(p *program.Process, since time.Time) (tried program.Line, err error) {
+	const lost = "tasks lost: the group has gone on without this process"
+	var noticed program.Line
+	err = tr.await(func(context.Context) error {
+		for _, l := range p.Lines("transaction failed; its tasks will be restored") {
+			if l.Time().After(since) && refusal.MatchString(l.Text("err")) {
+				tried = l
+				return nil
+			}
+		}
+		for _, l := range p.Lines(lost) {
+			if l.Time().After(since) {
+				noticed = l
+			}
+		}
+		if noticed != nil && time.Since(noticed.Time()) > settling {
+			return nil
+		}
+		return errors.New("it neither tries to write nor notices that it has lost its tasks")
+	})
+	return tried, err
+}
+
+// settling is how long it may take a process that has lost its tasks to give up what it was about to write.
+const settling = 5 * time.Second
