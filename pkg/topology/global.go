@@ -66,7 +66,7 @@ func lookupGlobal[K, V, GK, R, O any](s Stream[K, V], right GlobalTable[GK, R], 
 	kind := j.String() + "-global-join"
 	if s.b != right.b {
 		s.b.fail("%s of a stream and a global table from two builders", kind)
-		return Stream[K, O]{b: s.b, id: s.id, moved: s.moved}
+		return Stream[K, O](s)
 	}
 	n := node{kind: kind, globals: []string{right.Name()}}
 	id := connect(s.b, n, s.id, func(w wiring, out *task.Port[Record[K, O]]) (func(Record[K, V]) error, error) {
