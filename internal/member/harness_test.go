@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -325,8 +326,19 @@ func (l *line) dial(n *kfake.VirtualNetwork) func(context.Context, string, strin
 			return nil, errors.New("the line is cut")
 		}
 		l.conns = append(l.conns, conn)
-		return conn, nil
+		return ending{conn}, nil
 	}
+}
+
+// An ending connection ends, when it is cut, as one of a real network does.
+type ending struct{ net.Conn }
+
+func (e ending) Read(b []byte) (int, error) {
+	n, err := e.Conn.Read(b)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 func (l *line) cut() {

@@ -161,10 +161,26 @@ func (m *Member) options() []kgo.Opt {
 	if d := cfg.RebalanceTimeout; d > 0 {
 		opts = append(opts, kgo.RebalanceTimeout(d))
 	}
+	if cfg.SessionTimeout > 0 && cfg.RebalanceTimeout > 0 {
+		opts = append(opts, kgo.RetryTimeoutFn(m.retries))
+	}
 	if d := cfg.HeartbeatInterval; d > 0 {
 		opts = append(opts, kgo.HeartbeatInterval(d))
 	}
 	return opts
+}
+
+// retries is for how long a request is repeated when a connection breaks; after that kgo gives up all that is owned. It
+// allows one session by default, which would often be over before the repetition: a join is answered when the slowest
+// member has come, and the broker waits for the others' joins meanwhile, broken connections or not.
+func (m *Member) retries(key int16) time.Duration {
+	switch kmsg.Key(key) {
+	case kmsg.JoinGroup, kmsg.SyncGroup:
+		return m.cfg.RebalanceTimeout + m.cfg.SessionTimeout
+	case kmsg.Heartbeat:
+		return m.cfg.SessionTimeout
+	}
+	return 30 * time.Second // kgo's default
 }
 
 // Claim returns the claim to a task that is owned, for Identity.

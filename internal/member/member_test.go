@@ -156,6 +156,34 @@ func TestSessionTimesOut(t *testing.T) {
 	})
 }
 
+// A member that waits in a rebalance for one that is slow to commit loses nothing if its connection breaks, however long
+// it has waited.
+func TestConnectionBreaksInRebalance(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.kafka.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.kafka.KeepControl()
+			req.(*kmsg.JoinGroupRequest).SessionTimeoutMillis *= 10 // a real broker expires nobody who waits for an answer
+			return nil, nil, false
+		})
+		a := c.start("a")
+		time.Sleep(settled)
+		slow := make(chan struct{})
+		b := c.start("b", func(p *process, _ *Config) { p.onGone = func([]assign.Task) { <-slow } })
+		time.Sleep(settled)
+		a.take()
+		d := c.start("d")
+		time.Sleep(sessionTimeout + 5*time.Second)
+		a.line.cut()
+		a.line.mend()
+		time.Sleep(time.Second)
+		close(slow)
+		time.Sleep(settled)
+		if events := a.take(); strings.Contains(events, "lost") {
+			t.Errorf("a: %s; b: %s; d: %s", events, b.take(), d.take())
+		}
+	})
+}
+
 // A revoked task can be committed until Revoked returns, as the member that the
 // broker knows now; the identity from before the rebalance is refused.
 func TestCommitWhileRevoked(t *testing.T) {
