@@ -121,7 +121,7 @@ const numberSuffix = "@number"
 func (t *Task) times() map[string]int64 {
 	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers))
 	for _, nt := range t.nodeTimes {
-		if nt.at != offsetmeta.Unknown {
+		if nt.at != offsetmeta.Unknown && nt.name != Uncommitted {
 			times[nt.name] = nt.at
 		}
 	}
@@ -208,6 +208,7 @@ func (t *Task) checkMetadata() error {
 	for _, nt := range t.nodeTimes {
 		m.Times[nt.name] = 0
 	}
+	delete(m.Times, Uncommitted)
 	for _, tm := range t.timers {
 		m.Times[tm.name] = 0
 	}

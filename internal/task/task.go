@@ -399,6 +399,9 @@ type NodeTime struct {
 	at   int64
 }
 
+// Uncommitted is the name of a NodeTime that a restart forgets.
+const Uncommitted = ""
+
 // NodeTime returns the time kept under name, offsetmeta.Unknown at first. It is
 // called while a node is opened.
 func (t *Task) NodeTime(name string) *NodeTime {

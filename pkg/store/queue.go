@@ -117,12 +117,14 @@ func (v *QueueView[K, V]) First() (at int64, err error) {
 
 func queueTime(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[1:])) }
 
-// Release removes the records up to a time, inclusive, and calls fn with each, in the
+// Release removes the records from one time, before which there are none, up to another,
+// both inclusive, and calls fn with each, in the
 // order of their times and, for equal ones, of their encoded keys. It returns what First
 // would return then.
-func (v *QueueView[K, V]) Release(until, now int64, fn func(k K, val V, c wire.Context) error) (next int64, err error) {
+func (v *QueueView[K, V]) Release(from, until, now int64, fn func(k K, val V, c wire.Context) error) (next int64, err error) {
 	next = math.MaxInt64
-	e := v.s.Range(nil, nil, false, func(key, raw []byte, _ int64) bool {
+	lo := binary.BigEndian.AppendUint64([]byte{0}, uint64(max(0, from)))
+	e := v.s.Range(lo, nil, false, func(key, raw []byte, _ int64) bool {
 		if at := queueTime(key); at > until {
 			next = at
 			return false

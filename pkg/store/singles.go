@@ -128,15 +128,19 @@ func singlesAt(dst []byte, s Side, at int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, byte(s)), uint64(max(0, at)))
 }
 
-// Release removes the left records before one time and the right ones before another,
-// and calls fn with each, in the order of their times. It returns the time that Kafka
-// Streams holds for the least one left, by which it decides when to look again, or
-// math.MaxInt64 if there was none: so late, and no earlier, results appear there.
-func (v *SinglesView[K, L, R]) Release(left, right, now int64, fn func(Single[K, L, R]) error) (least int64, err error) {
-	until := [...]int64{Right: right, Left: left}
+// Due says which records of either side are to be released: those before Until. There
+// are none before From, so that nobody has to walk over what has been deleted there.
+type Due struct{ From, Until [2]int64 }
+
+// Release removes the records that are due, and calls fn with each, in the order of
+// their times. It moves d.From on. It returns the time that Kafka Streams holds for the
+// least one left, by which it decides when to look again, or math.MaxInt64 if there was
+// none: so late, and no earlier, results appear there.
+func (v *SinglesView[K, L, R]) Release(d *Due, now int64, fn func(Single[K, L, R]) error) (least int64, err error) {
+	until := d.Until
 	m := singlesMerge[K, L, R]{v: v, until: until, now: now, last: -1, fn: fn}
 	for s := range m.head {
-		if m.head[s], _, err = v.first(Side(s), 0); err != nil {
+		if m.head[s], _, err = v.first(Side(s), d.From[s]); err != nil {
 			return 0, err
 		}
 	}
@@ -155,7 +159,8 @@ func (v *SinglesView[K, L, R]) Release(left, right, now int64, fn func(Single[K,
 	if m.err != nil {
 		return 0, m.err
 	}
-	return v.least(until, m.last)
+	d.From = m.head
+	return v.least(d, m.last)
 }
 
 // A singlesMerge is a walk over both sides in the order of times.
@@ -201,7 +206,9 @@ func singleAt(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[1:]))
 // first returns the time of the first entry of a side at a time or later, noTime if
 // there is none, and how many records it has.
 func (v *SinglesView[K, L, R]) first(s Side, from int64) (at int64, records uint32, err error) {
-	at = noTime
+	if at = noTime; from == noTime {
+		return at, 0, nil
+	}
 	err = v.s.Range(singlesAt(nil, s, from), []byte{byte(s) + 1}, false, func(key, value []byte, _ int64) bool {
 		at, records = singleAt(key), listLen(value)
 		return false
@@ -212,18 +219,18 @@ func (v *SinglesView[K, L, R]) first(s Side, from int64) (at int64, records uint
 // least is where Kafka Streams' walk over the entries in the order of time, side and key
 // comes to its end: at the record behind the first ones of both sides that stay, or at
 // the last of all. last is the time of the last record that did not stay.
-func (v *SinglesView[K, L, R]) least(until [2]int64, last int64) (int64, error) {
+func (v *SinglesView[K, L, R]) least(d *Due, last int64) (int64, error) {
 	var at [2]int64
 	var records [2]uint32
 	for s := range at {
 		var err error
-		if at[s], records[s], err = v.first(Side(s), until[s]); err != nil {
+		if at[s], records[s], err = v.first(Side(s), max(d.From[s], d.Until[s])); err != nil {
 			return 0, err
 		}
 	}
 	if at[Left] == noTime || at[Right] == noTime {
 		for s := range at {
-			end, err := v.end(Side(s))
+			end, err := v.end(Side(s), d.From[s])
 			if err != nil {
 				return 0, err
 			}
@@ -264,10 +271,12 @@ func (v *SinglesView[K, L, R]) behind(s Side, at int64) (int64, error) {
 	return next, err
 }
 
-// end is the time of a side's last entry, -1 if there is none.
-func (v *SinglesView[K, L, R]) end(s Side) (at int64, err error) {
-	at = -1
-	err = v.s.Range([]byte{byte(s)}, []byte{byte(s) + 1}, true, func(key, _ []byte, _ int64) bool {
+// end is the time of a side's last entry, -1 if there is none. There is none before from.
+func (v *SinglesView[K, L, R]) end(s Side, from int64) (at int64, err error) {
+	if at = -1; from == noTime {
+		return at, nil
+	}
+	err = v.s.Range(singlesAt(nil, s, from), []byte{byte(s) + 1}, true, func(key, _ []byte, _ int64) bool {
 		at = singleAt(key)
 		return false
 	})

@@ -88,7 +88,7 @@ func (g *gracer[K, V]) process(r Record[K, V]) error {
 	if next > until {
 		return nil
 	}
-	next, err := g.view.Release(until, at, func(k K, v V, c wire.Context) error {
+	next, err := g.view.Release(next, until, at, func(k K, v V, c wire.Context) error {
 		r := Record[K, V]{Key: k, Value: v, Time: stamp(c.Time)}
 		for _, h := range c.Headers {
 			r.Headers = append(r.Headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})

@@ -58,6 +58,9 @@ func openJoin[K, L, R, O any](wr wiring, n node, w window.Join, j joining[K, L, 
 	}
 	if j.outer != store.OuterNone {
 		s := &unpaired[K, L, R, O]{w: wr, windows: w, view: j.st.Singles(j.outer).Open(sc), least: wr.t.NodeTime(n.name + leastSuffix), fn: j.fn, out: out}
+		for side := range s.from {
+			s.from[side] = wr.t.NodeTime(task.Uncommitted)
+		}
 		l.singles, r.singles = leftSingles[K, L, R, O]{s}, rightSingles[K, L, R, O]{s}
 	}
 	l.meet, r.meet = l.join, r.join
@@ -134,7 +137,8 @@ type unpaired[K, L, R, O any] struct {
 	w       wiring
 	windows window.Join
 	view    *store.SinglesView[K, L, R]
-	least   *task.NodeTime // unknown: there are none
+	least   *task.NodeTime    // unknown: there are none
+	from    [2]*task.NodeTime // of either side, none is earlier; unknown: any may be
 	fn      func(K, Opt[L], Opt[R]) O
 	out     *task.Port[Record[K, O]]
 }
@@ -149,23 +153,36 @@ func (u *unpaired[K, L, R, O]) release(now, ahead int64, headers []Header) error
 		return nil
 	}
 	before, after := u.windows.Reach()
-	least, err := u.view.Release(now-after-grace, now-before-grace, now, func(s store.Single[K, L, R]) error {
+	due := store.Due{Until: [...]int64{store.Left: now - after - grace, store.Right: now - before - grace}}
+	for side, from := range u.from {
+		due.From[side], _ = from.At()
+	}
+	least, err := u.view.Release(&due, now, func(s store.Single[K, L, R]) error {
 		u.w.t.Enter(u.w.id)
 		o := Record[K, O]{Key: s.Key, Time: stamp(s.Time), Headers: headers}
 		o.Value = u.fn(s.Key, Opt[L]{s.Left, s.Side == store.Left}, Opt[R]{s.Right, s.Side == store.Right})
 		return u.out.Emit(o)
 	})
+	if err != nil {
+		return err
+	}
+	for side, from := range u.from {
+		from.Set(due.From[side])
+	}
 	if least == math.MaxInt64 {
 		u.least.Forget()
 	} else {
 		u.least.Set(least)
 	}
-	return err
+	return nil
 }
 
 func (u *unpaired[K, L, R, O]) add(s store.Single[K, L, R]) error {
 	if least, some := u.least.At(); !some || s.Time < least {
 		u.least.Set(s.Time)
+	}
+	if from, some := u.from[s.Side].At(); some && s.Time < from {
+		u.from[s.Side].Set(s.Time)
 	}
 	return u.view.Add(s, s.Time)
 }
