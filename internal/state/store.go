@@ -58,12 +58,16 @@ type Store struct {
 }
 
 // Open returns the store kept under ns in eng, at the position the engine has. A nil
-// layout is Plain.
+// layout is Plain. What was kept by another layout is dropped: the store is then
+// restored from the beginning.
 func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if l == nil {
 		l = Plain{}
 	}
 	s := &Store{ns: ns, eng: eng, layout: l, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	if err := mark(eng, ns, l); err != nil {
+		return nil, s.fail("layout", err)
+	}
 	var err error
 	if s.pos, s.hasPos, err = eng.Position(ns); err != nil {
 		return nil, s.fail("position", err)
