@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,6 +169,34 @@ func TestStatusDuringStart(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Brokers that are away for a moment when a process starts are waited for; those that stay away are an error.
+func TestBrokersAwayAtStart(t *testing.T) {
+	for away, started := range map[time.Duration]bool{5 * time.Second: true, time.Minute: false} {
+		t.Run(away.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "lines", "copy")
+				cfg, began := w.config(copyPlan(t, copyIn, func(_, _ string) {})), time.Now()
+				cfg.ClientOptions = append(cfg.ClientOptions, kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+					if time.Since(began) < away {
+						return nil, errors.New("nobody is there")
+					}
+					return w.net.DialContext(ctx, network, address)
+				}))
+				in := New(cfg)
+				ctx, cancel := context.WithCancel(context.Background())
+				ended := make(chan error, 1)
+				go func() { ended <- in.Run(ctx) }()
+				time.Sleep(20 * time.Second)
+				joined := in.Status().Joined
+				cancel()
+				if err := <-ended; (err == nil) != started || joined != started {
+					t.Errorf("joined: %v, error: %v", joined, err)
+				}
+			})
+		})
+	}
 }
 
 // At least once needs no transactions, and so no right to transactional ids. When

@@ -226,8 +226,14 @@ func (in *Instance) clientOptions(role string) []kgo.Opt {
 func (in *Instance) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	if err := in.admin.Ping(ctx); err != nil {
-		return fmt.Errorf("no broker answers at %v: %w: check the addresses, and TLS and SASL if the listener wants them", in.cfg.Brokers, err)
+	for failures := 1; ; failures++ {
+		err := in.admin.Ping(ctx)
+		if err == nil {
+			break
+		}
+		if kafka.Sleep(ctx, kafka.Backoff(failures)) != nil {
+			return fmt.Errorf("no broker answers at %v: %w: check the addresses, and TLS and SASL if the listener wants them", in.cfg.Brokers, err)
+		}
 	}
 	if !in.cfg.ExactlyOnce {
 		return nil
