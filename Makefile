@@ -12,7 +12,7 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos lint mutants bench image clean
+.PHONY: help build demo test conformance integration chaos lint sim mutants bench image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,10 @@ static:
 	@GOTOOLCHAIN=$$($(GO) env GOVERSION) GOBIN='$(CURDIR)/bin' $(GO) install $(STATICCHECK) || \
 	{ echo 'SKIPPED staticcheck: it cannot be fetched'; exit 0; }; \
 	for module in $(MODULES); do (cd $$module && '$(CURDIR)/bin/staticcheck' ./...) || exit 1; done
+
+SEEDS ?= 10000
+sim: ## simulate SEEDS=10000 histories full of crashes and lost messages, in one thread; SEED=n plays one again
+	SIM_SEEDS=$(SEEDS) $(if $(filter-out file,$(origin SEED)),SIM_SEED=$(SEED)) $(GO) test -count=1 -timeout 1h -v -run '^TestSimulation$$' ./internal/instance
 
 mutants: ## break the exactly-once rules one by one, and see that a test fails each time
 	$(GO) run ./internal/ci/mutants

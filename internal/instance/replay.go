@@ -258,7 +258,9 @@ func (r *replay) write() error {
 // either end of its inputs would count records twice, or lose them.
 func (r *replay) lostOffsets() error {
 	app := r.in.cfg.App
-	return fmt.Errorf("group %q has no committed offsets for partition %d of %v, but %s holds state: the offsets have expired or were deleted. "+
+	return fmt.Errorf("group %q has %w for partition %d of %v, but %s holds state: the offsets have expired or were deleted. "+
 		"Either set the group's offsets to where the state was true, or delete the internal topics of %q and start from nothing",
-		app, r.changelog.Partition, r.slot.sub.Topics, r.changelog, app)
+		app, errLostOffsets, r.changelog.Partition, r.slot.sub.Topics, r.changelog, app)
 }
+
+var errLostOffsets = errors.New("no committed offsets")

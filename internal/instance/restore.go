@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,7 +54,19 @@ func (b brokers) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka
 // transaction on them is open, then the changelogs' ends, whatever is committed of
 // them; for the markers of one transaction do not appear everywhere at once
 // (KAFKA-10167).
+//
+// A process that has lost the task and does not know it yet may find no offsets, and
+// then, at the changelog's end, the first transaction of the task's new owner. Asked
+// again, the group has that transaction's offsets.
 func (in *Instance) restore(s *slot, reader replayer) (*worker.Run, error) {
+	run, err := in.restoreOnce(s, reader)
+	if errors.Is(err, errLostOffsets) {
+		run, err = in.restoreOnce(s, reader)
+	}
+	return run, err
+}
+
+func (in *Instance) restoreOnce(s *slot, reader replayer) (*worker.Run, error) {
 	inputs := in.inputs(s)
 	committed, err := in.logs.FetchStable(s.ctx, inputs)
 	if err != nil {

@@ -28,6 +28,7 @@ type follower struct {
 	in     *Instance
 	cl     *kgo.Client
 	reader replayer
+	ask    func()                   // for a rebalance
 	copies map[assign.Task]*replica // run's own
 
 	mu struct {
@@ -45,7 +46,7 @@ type follower struct {
 type replica struct{ replays replays }
 
 func (in *Instance) newFollower() (*follower, error) {
-	f := &follower{in: in, copies: map[assign.Task]*replica{}}
+	f := &follower{in: in, copies: map[assign.Task]*replica{}, ask: func() { in.member.Rebalance() }}
 	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
 	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
 	var err error
@@ -267,7 +268,7 @@ func (f *follower) warm(t assign.Task) error {
 	f.mu.told[t] = time.Now()
 	f.mu.Unlock()
 	f.in.log.Info("caught up with the state of a task that is to move here", "task", t)
-	f.in.member.Rebalance()
+	f.ask()
 	return nil
 }
 

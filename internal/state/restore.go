@@ -112,7 +112,7 @@ func (r *Restorer) Observe(now int64) { r.s.Resume(now) }
 // Write.
 func (r *Restorer) room(n int) []byte {
 	if cap(r.arena)-len(r.arena) < n {
-		r.arena = make([]byte, 0, max(1<<20, n)) // the batch keeps the full one
+		r.arena = make([]byte, 0, max(min(2*cap(r.arena), 1<<20), 4<<10, n)) // the batch keeps the full one
 	}
 	at := len(r.arena)
 	r.arena = r.arena[:at+n]
