@@ -12,6 +12,11 @@ import (
 // Start serves serde.Starter. What is written must be registered, or be allowed to be;
 // what is read must be so in the subject's latest version, if there is one.
 func (s *placed[T]) Start(ctx context.Context, use serde.Use) error {
+	if format, ok := s.format.(serde.Starter); ok {
+		if err := format.Start(ctx, use); err != nil {
+			return err // it has no schema to ask for
+		}
+	}
 	var errs []error
 	if use&serde.Writes != 0 {
 		errs = append(errs, s.startWriting(ctx))
