@@ -20,6 +20,11 @@ func (in *Inbox) Put(b Batch) {
 	in.mu.Lock()
 	in.batches = append(in.batches, b)
 	in.mu.Unlock()
+	in.Wake()
+}
+
+// Wake makes Some readable.
+func (in *Inbox) Wake() {
 	select {
 	case in.some <- struct{}{}:
 	default:

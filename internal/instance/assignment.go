@@ -236,11 +236,15 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	if old != nil {
 		run.Inherit(old)
 	}
+	in.mu.Lock()
+	in.applyPauseLocked(s, run)
+	in.mu.Unlock()
 	if err := s.worker.Add(s.ctx, run); err != nil {
 		return err
 	}
 	in.mu.Lock()
 	s.run = run
+	in.applyPauseLocked(s, run) // that may have changed meanwhile
 	in.mu.Unlock()
 	return in.fetcher.Add(s.ctx, present(run))
 }

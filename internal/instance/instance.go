@@ -116,6 +116,7 @@ type Instance struct {
 		joined   bool // member can be asked, and must leave
 		stopping bool
 		stalls   map[*worker.Worker]*worker.Stall
+		pauses   pauses
 	}
 }
 

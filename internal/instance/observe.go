@@ -25,7 +25,7 @@ type sized interface{ DiskBytes() int64 }
 func (in *Instance) snapshot() telemetry.Snapshot {
 	st := in.Status()
 	s := telemetry.Snapshot{
-		Ready: st.Ready(), Tasks: map[string]int{"restoring": len(st.Restoring), "running": len(st.Running)}, Stalled: len(st.Stalled),
+		Ready: st.Ready(), Paused: st.Paused, Tasks: map[string]int{"restoring": len(st.Restoring), "running": len(st.Running)}, Stalled: len(st.Stalled),
 		Processed: st.Records, Commits: st.Commits, Dropped: st.Dropped,
 		State: telemetry.State{Memory: map[string]int64{}, Disk: -1},
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/worker"
 )
@@ -17,6 +18,8 @@ type Status struct {
 	Commits   int64
 	Dropped   map[string]int64 // records without effect, by reason
 	Stalled   []*worker.Stall
+	Paused    bool // everything
+	PausedAt  []kafka.TopicPartition
 }
 
 // Ready reports whether the instance has its tasks and none is restoring.
@@ -40,6 +43,7 @@ func (in *Instance) Status() (st Status) {
 	}
 	slices.SortFunc(st.Restoring, assign.Task.Compare)
 	slices.SortFunc(st.Running, assign.Task.Compare)
+	st.Paused, st.PausedAt = in.mu.pauses.list()
 	for _, s := range in.mu.stalls {
 		st.Stalled = append(st.Stalled, s)
 	}

@@ -83,7 +83,7 @@ func (r *Run) Inherit(old *Run) {
 // there is one.
 func (w *Worker) cautious() *Run {
 	for _, r := range w.active {
-		if r.careful == nil {
+		if r.careful == nil || r.paused.Load() {
 			continue
 		}
 		behind := false

@@ -28,6 +28,9 @@ func (w *Worker) round(ctx context.Context) error {
 		active, turn = []*Run{r}, 1
 	}
 	for _, r := range active {
+		if r.paused.Load() {
+			continue
+		}
 		n, err := w.process(ctx, r, now, turn)
 		if err != nil {
 			return err
@@ -83,7 +86,7 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 // tick fires the wall-clock timers that are due.
 func (w *Worker) tick(ctx context.Context, now time.Time) error {
 	for _, r := range w.timed {
-		if at, ok := r.Task.NextWallClock(); !ok || at > now.UnixMilli() {
+		if at, ok := r.Task.NextWallClock(); !ok || at > now.UnixMilli() || r.paused.Load() {
 			continue
 		}
 		left := w.enter(r)

@@ -21,6 +21,7 @@ type Run struct {
 
 	points atomic.Pointer[[]task.Point] // as last committed
 	levels levels
+	paused atomic.Bool
 
 	queued  bool          // in the worker's list of tasks with records
 	timed   bool          // in the worker's list of tasks with wall-clock timers

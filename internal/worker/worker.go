@@ -257,12 +257,12 @@ func (w *Worker) idle() time.Duration {
 		wait = min(wait, w.cfg.FlushInterval-now.Sub(w.flushed))
 	}
 	for _, r := range w.timed {
-		if at, ok := r.Task.NextWallClock(); ok {
+		if at, ok := r.Task.NextWallClock(); ok && !r.paused.Load() {
 			wait = min(wait, stamp(at).Sub(now))
 		}
 	}
 	for _, r := range w.active {
-		if _, wake := r.Task.Ready(now.UnixMilli()); wake > 0 {
+		if _, wake := r.Task.Ready(now.UnixMilli()); wake > 0 && !r.paused.Load() {
 			wait = min(wait, stamp(wake).Sub(now))
 		}
 	}

@@ -81,6 +81,20 @@ func (a *App) Run(ctx context.Context) error {
 // that goes on losing data is not to be trusted.
 const maxRebuilds = 3
 
+// A Partition is one of a topic's.
+type Partition = kafka.TopicPartition
+
+// Pause stops the processing of tasks that read the given partitions, or of all tasks if
+// none is given: those of this process, and those that come to it later. What is done is
+// committed; timers do not fire; the process stays in its group and keeps its tasks. It
+// returns at once. It fails if the topology reads none of the partitions, or if a
+// partition is given before Run has found out what there is.
+func (a *App) Pause(partitions ...Partition) error { return a.in.Load().Pause(true, partitions...) }
+
+// Resume ends what Pause began: for the given partitions, or for the whole process. A
+// partition that was paused by itself stays paused when the process is resumed.
+func (a *App) Resume(partitions ...Partition) error { return a.in.Load().Pause(false, partitions...) }
+
 // Status is what a running App has to say of itself.
 type Status struct {
 	Ready   bool // it has been told its tasks, and none is restoring
@@ -89,6 +103,7 @@ type Status struct {
 	Commits int64
 	Dropped map[string]int64 // records without effect, by reason
 	Stalled []Stall          // code that does not return
+	Paused  bool             // as a whole: see Pause
 }
 
 // A Stall is code of the topology that has not returned for longer than
@@ -119,7 +134,7 @@ type TaskStatus struct {
 // Status may be called at any time, from any goroutine.
 func (a *App) Status() Status {
 	in := a.in.Load().Status()
-	st := Status{Ready: in.Ready(), Records: in.Records, Commits: in.Commits, Dropped: in.Dropped}
+	st := Status{Ready: in.Ready(), Records: in.Records, Commits: in.Commits, Dropped: in.Dropped, Paused: in.Paused}
 	for _, t := range in.Restoring {
 		st.Tasks = append(st.Tasks, TaskStatus{t.String(), "restoring"})
 	}

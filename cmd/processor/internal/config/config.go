@@ -117,7 +117,8 @@ type Memory struct {
 
 // HTTP is where the process can be asked how it is.
 type HTTP struct {
-	Listen string `key:"listen" help:"address of /healthz, /readyz and /metrics; empty for none"`
+	Listen  string `key:"listen" help:"address of /healthz, /readyz and /metrics; empty for none"`
+	Control bool   `key:"control" help:"also serve POST /pause and /resume, to whoever can reach the address"`
 }
 
 // Log is what is logged.

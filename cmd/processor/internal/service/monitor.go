@@ -51,7 +51,7 @@ func (m *monitor) close() {
 	m.serve.Wait()
 }
 
-func handler(status func() streams.Status, metrics http.Handler) http.Handler {
+func handler(status func() streams.Status, metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if s := status(); len(s.Stalled) > 0 {

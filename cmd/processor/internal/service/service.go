@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
@@ -55,7 +56,7 @@ func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.
 		return err
 	}
 	if c.HTTP.Listen != "" {
-		served, err := listen(c.HTTP.Listen, handler(app.Status, m.handler), log)
+		served, err := listen(c.HTTP.Listen, serve(c.HTTP, app, m), log)
 		if err != nil {
 			return err
 		}
@@ -68,6 +69,15 @@ func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// serve is what is served over HTTP.
+func serve(c config.HTTP, app *streams.App, m *meters) http.Handler {
+	mux := handler(app.Status, m.handler)
+	if c.Control {
+		control(mux, app)
+	}
+	return mux
 }
 
 // embeddedPartitions is how many partitions the topics of an embedded broker have.
