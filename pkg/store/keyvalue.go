@@ -7,6 +7,7 @@
 package store
 
 import (
+	"bytes"
 	"iter"
 	"maps"
 	"time"
@@ -153,7 +154,34 @@ func (v *View[K, V]) Reversed() iter.Seq2[Entry[K, V], error] { return v.d.scan(
 // Range returns the entries from lo, inclusive, to hi, exclusive, in the order of
 // the encoded keys.
 func (v *View[K, V]) Range(lo, hi K) iter.Seq2[Entry[K, V], error] {
-	return v.d.span(v.s, lo, hi)
+	return v.d.span(v.s, lo, hi, forward)
+}
+
+// RangeReversed is Range in the opposite order.
+func (v *View[K, V]) RangeReversed(lo, hi K) iter.Seq2[Entry[K, V], error] {
+	return v.d.span(v.s, lo, hi, backward)
+}
+
+// Prefix returns the entries whose encoded keys begin with prefix as p encodes it, in
+// their order.
+func (v *View[K, V]) Prefix[P any](prefix P, p serde.Serde[P]) iter.Seq2[Entry[K, V], error] {
+	lo, err := p.Append([]byte{}, prefix)
+	if err != nil {
+		return func(yield func(Entry[K, V], error) bool) { yield(Entry[K, V]{}, err) }
+	}
+	return v.d.scan(v.s, lo, behind(lo), false)
+}
+
+// behind is the first key that is greater than all which begin with prefix; nil if
+// there is none.
+func behind(prefix []byte) []byte {
+	out := bytes.Clone(prefix)
+	for n := len(out); n > 0; n-- {
+		if out[n-1]++; out[n-1] != 0 {
+			return out[:n]
+		}
+	}
+	return nil
 }
 
 // ranged is bytes in order: a state.Store or a state.Shared.
@@ -161,7 +189,7 @@ type ranged interface {
 	Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) error
 }
 
-func (d KV[K, V]) span(in ranged, lo, hi K) iter.Seq2[Entry[K, V], error] {
+func (d KV[K, V]) span(in ranged, lo, hi K, order direction) iter.Seq2[Entry[K, V], error] {
 	from, err := d.key.Append([]byte{}, lo)
 	to, err2 := d.key.Append([]byte{}, hi)
 	if err == nil {
@@ -170,7 +198,7 @@ func (d KV[K, V]) span(in ranged, lo, hi K) iter.Seq2[Entry[K, V], error] {
 	if err != nil {
 		return func(yield func(Entry[K, V], error) bool) { yield(Entry[K, V]{}, err) }
 	}
-	return d.scan(in, from, to, false)
+	return d.scan(in, from, to, bool(order))
 }
 
 func (d KV[K, V]) scan(in ranged, lo, hi []byte, reverse bool) iter.Seq2[Entry[K, V], error] {

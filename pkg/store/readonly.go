@@ -46,5 +46,5 @@ func (v *ReadOnly[K, V]) All() iter.Seq2[Entry[K, V], error] {
 
 // Range returns the entries from lo, inclusive, to hi, exclusive, as All does.
 func (v *ReadOnly[K, V]) Range(lo, hi K) iter.Seq2[Entry[K, V], error] {
-	return v.d.span(v.s, lo, hi)
+	return v.d.span(v.s, lo, hi, forward)
 }
