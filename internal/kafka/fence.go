@@ -30,7 +30,8 @@ func Fence(ctx context.Context, opts []kgo.Opt, ids []string, txnTimeout time.Du
 	var wg sync.WaitGroup
 	for i, id := range ids {
 		wg.Go(func() {
-			if err := retry(ctx, transient, func() error { return fence(ctx, cl, id, txnTimeout) }); err != nil {
+			at := &coordinator{}
+			if err := retry(ctx, transient, func() error { return at.heed(fence(ctx, cl, at, id, txnTimeout)) }); err != nil {
 				errs[i] = fmt.Errorf("fence transactional id %s: %w", id, err)
 			}
 		})
@@ -41,13 +42,13 @@ func Fence(ctx context.Context, opts []kgo.Opt, ids []string, txnTimeout time.Du
 
 // fence asks once. CONCURRENT_TRANSACTIONS means that an open transaction was
 // found and is being aborted.
-func fence(ctx context.Context, cl *kgo.Client, id string, txnTimeout time.Duration) error {
+func fence(ctx context.Context, cl *kgo.Client, at *coordinator, id string, txnTimeout time.Duration) error {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionalID = &id
 	req.TransactionTimeoutMillis = int32(txnTimeout.Milliseconds())
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := at.ask(ctx, cl, ofTransactions, id, req)
 	if err != nil {
 		return err
 	}
-	return kerr.ErrorForCode(resp.ErrorCode)
+	return kerr.ErrorForCode(resp.(*kmsg.InitProducerIDResponse).ErrorCode)
 }

@@ -16,9 +16,9 @@ func (g *Group) Heartbeat(ctx context.Context, cl *kgo.Client, who Identity) err
 	}
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Group, req.MemberID, req.Generation, req.InstanceID = g.Name, who.MemberID, who.Generation, who.InstanceID
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return err
+	resp, err := g.at.ask(ctx, cl, ofGroup, g.Name, req)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.(*kmsg.HeartbeatResponse).ErrorCode)
 	}
-	return kerr.ErrorForCode(resp.ErrorCode)
+	return g.at.heed(err)
 }

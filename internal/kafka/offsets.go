@@ -26,6 +26,8 @@ type Group struct {
 	// newest requests name topics by id alone: an offset of a topic that was
 	// deleted never becomes one of its successor.
 	IDs map[string][16]byte
+
+	at coordinator
 }
 
 // Committed is what a group has committed of a partition.
@@ -57,7 +59,7 @@ func (g *Group) FetchStable(ctx context.Context, cl *kgo.Client, partitions []To
 	var found map[TopicPartition]Committed
 	err := retry(ctx, patient(), func() (err error) {
 		found, err = g.fetch(ctx, cl, partitions)
-		return err
+		return g.at.heed(err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("committed offsets of group %s: %w", g.Name, err)
@@ -83,11 +85,11 @@ func (g *Group) fetch(ctx context.Context, cl *kgo.Client, partitions []TopicPar
 	req := kmsg.NewPtrOffsetFetchRequest()
 	req.RequireStable = true
 	req.Groups = append(req.Groups, group)
-	resp, err := req.RequestWith(ctx, cl)
+	resp, err := g.at.ask(ctx, cl, ofGroup, g.Name, req)
 	if err != nil {
 		return nil, err
 	}
-	return g.found(resp, partitions)
+	return g.found(resp.(*kmsg.OffsetFetchResponse), partitions)
 }
 
 // found reads an answer. One partition that is refused refuses all.
@@ -153,16 +155,16 @@ func (g *Group) Commit(ctx context.Context, cl *kgo.Client, who Identity, offset
 		req.Topics = append(req.Topics, t)
 	}
 	return retry(ctx, again, func() error {
-		resp, err := req.RequestWith(ctx, cl)
+		resp, err := g.at.ask(ctx, cl, ofGroup, g.Name, req)
 		if err != nil {
-			return err
+			return g.at.heed(err)
 		}
-		for _, t := range resp.Topics {
+		for _, t := range resp.(*kmsg.OffsetCommitResponse).Topics {
 			for _, p := range t.Partitions {
 				err = g.graver(err, TopicPartition{g.topic(t.Topic, t.TopicID), p.Partition}, p.ErrorCode)
 			}
 		}
-		return err
+		return g.at.heed(err)
 	})
 }
 
@@ -198,16 +200,16 @@ func (g *Group) CommitTxn(ctx context.Context, producer *kgo.Client, who Identit
 		if req.ProducerID, req.ProducerEpoch, err = producer.ProducerID(ctx); err != nil {
 			return err
 		}
-		resp, err := req.RequestWith(ctx, producer)
+		resp, err := g.at.ask(ctx, producer, ofGroup, g.Name, req)
 		if err != nil {
-			return err
+			return g.at.heed(err)
 		}
-		for _, t := range resp.Topics {
+		for _, t := range resp.(*kmsg.TxnOffsetCommitResponse).Topics {
 			for _, p := range t.Partitions {
 				err = g.graver(err, TopicPartition{g.topic(t.Topic, t.TopicID), p.Partition}, p.ErrorCode)
 			}
 		}
-		return err
+		return g.at.heed(err)
 	})
 }
 
