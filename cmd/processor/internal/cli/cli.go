@@ -79,7 +79,7 @@ func newRoot(sys System) *cobra.Command {
 	root.SetErr(sys.Err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		newRun(sys), newDemo(sys), newTopologies(sys), newDescribe(sys), newTopics(sys), newGenerate(sys), newVersion(sys),
+		newRun(sys), newDemo(sys), newTopologies(sys), newDescribe(sys), newTopics(sys), newTasks(sys), newReset(sys), newGenerate(sys), newVersion(sys),
 	)
 	return root
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +43,25 @@ func TestComposeFile(t *testing.T) {
 	if want := "DOCKER://" + c.Kafka.Brokers[0]; !slices.Contains(strings.Split(kafka.Environment["KAFKA_ADVERTISED_LISTENERS"], ","), want) {
 		t.Errorf("Kafka does not advertise %s", want)
 	}
+	states := map[string]bool{}
+	for _, name := range []string{"processor", "processor-2", "processor-3"} {
+		replica := f.Services[name]
+		other := configured(t, replica.Command, replica.Environment, replica.Volumes)
+		if other.Application != c.Application || !slices.Contains(strings.Split(read(t, "deploy/prometheus/prometheus.yml"), `"`), name+":8080") {
+			t.Errorf("%s is not a replica that is watched", name)
+		}
+		for _, v := range replica.Volumes {
+			if volume, ok := strings.CutSuffix(v, ":"+c.State.Dir); ok {
+				if _, declared := f.Volumes[volume]; !declared || states[volume] {
+					t.Errorf("%s has the volume %s, as another has, or there is none", name, volume)
+				}
+				states[volume] = true
+			}
+		}
+	}
+	if len(states) != 3 {
+		t.Errorf("%d replicas have state", len(states))
+	}
 	entry, _ := topologies.Find(c.Topology)
 	created := strings.Fields(strings.ReplaceAll(strings.Join(f.Services["topics"].Command, " "), ";", " "))
 	for _, topic := range entry.Topics {
@@ -58,6 +79,30 @@ func TestComposeFile(t *testing.T) {
 	expectIn(t, "Dockerfile", "VOLUME "+c.State.Dir+"\n", `ENTRYPOINT ["/processor"]`)
 	expectIn(t, "Makefile", "docker build --tag "+p.Image+" .", "bin/image/{etc/ssl/certs,tmp,"+c.State.Dir[1:]+"}")
 	expectIn(t, "integration/kafka/env.sh", "KAFKA_VERSION="+strings.TrimPrefix(kafka.Image, "apache/kafka:")+"\n")
+}
+
+// TestDashboard: what the dashboard asks for is documented, and so there.
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "deploy/grafana/dashboards/leat.json")), &board); err != nil || len(board.Panels) == 0 {
+		t.Fatal(len(board.Panels), err)
+	}
+	documented := read(t, "docs/operations.md")
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			for _, name := range regexp.MustCompile(`leat_[a-z_]+`).FindAllString(target.Expr, -1) {
+				if !strings.Contains(documented, "`"+strings.TrimSuffix(name, "_bucket")+"`") {
+					t.Errorf("%s: %s is not in docs/operations.md", p.Title, name)
+				}
+			}
+		}
+	}
 }
 
 // configured is the configuration that a container's command and environment make.

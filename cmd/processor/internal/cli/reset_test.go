@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/leatstream/leat/internal/embedded"
+)
+
+// TestTasksAndReset asks about a service that has never run, and resets it: dry at first.
+func TestTasksAndReset(t *testing.T) {
+	t.Parallel()
+	broker, err := embedded.Start(embedded.Options{Topics: map[string]int32{"text-lines": 2, "word-counts": 2, "wordcount-words-repartition": 2}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	dir := t.TempDir()
+	engine := filepath.Join(dir, "engine")
+	if err := os.Mkdir(engine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	with := func(command string, args ...string) result {
+		return call(t, append([]string{command, "-c", configs + "wordcount.yaml", "--kafka.brokers=" + strings.Join(broker.Addrs(), ","), "--state.dir=" + dir}, args...)...)
+	}
+	if r := with("tasks"); r.code != 0 || !strings.Contains(r.out, "0 members") || !strings.Contains(r.out, "\n0_1 ") || !strings.Contains(r.out, " text-lines ") || !strings.Contains(r.out, "\nlag 0\n") {
+		t.Errorf("tasks: %+v", r)
+	}
+	if r := with("reset"); r.code != 0 || !strings.Contains(r.out, "wordcount-words-repartition  is deleted") || !strings.Contains(r.out, "nothing is done") {
+		t.Errorf("dry: %+v", r)
+	}
+	if _, err := os.Stat(engine); err != nil {
+		t.Errorf("what is dry has deleted local state: %v", err)
+	}
+	if r := with("reset", "--execute"); r.code != 0 || !strings.HasSuffix(r.out, "\ndone\n") {
+		t.Errorf("executed: %+v", r)
+	}
+	if _, err := os.Stat(engine); err == nil {
+		t.Error("local state is still there")
+	}
+	if r := with("reset"); r.code != 0 || strings.Contains(r.out, "deleted") {
+		t.Errorf("a second one: %+v", r)
+	}
+	with("reset", "--to", "yesterday").expect(t, exitUsage, "neither earliest nor latest")
+	with("reset", "--to", "6h", "--delete-offsets").expect(t, exitUsage, "remove one flag")
+}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/leatstream/leat/cmd/processor/internal/service"
+	"github.com/leatstream/leat/internal/operate"
+)
+
+func newTasks(sys System) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tasks --config FILE",
+		Short: "Print a service's tasks: who has them, where they are, how far behind",
+		Long: "Print a service's tasks: who has them, where they are, how far behind.\n\n" +
+			"It asks the brokers, not the service: what is printed is the group's assignment\n" +
+			"and what is committed. A position of - is that nothing is committed yet.",
+	}
+	s := addSettings(cmd, sys)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		l, err := s.load()
+		if err != nil {
+			return err
+		}
+		return l.outside(cmd.Context(), func(a *operate.Application) error {
+			v, err := a.Tasks(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return printTasks(sys, l.Application, v)
+		})
+	}
+	return cmd
+}
+
+// outside calls fn with the application as the brokers know it.
+func (l loaded) outside(ctx context.Context, fn func(*operate.Application) error) error {
+	client, err := service.Connect(ctx, l.Kafka)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	a, err := operate.Open(ctx, client, l.Application, l.topology.Plan())
+	if err != nil {
+		return err
+	}
+	return fn(a)
+}
+
+func printTasks(sys System, group string, v operate.View) error {
+	fmt.Fprintf(sys.Out, "group %s: %s, %d members\n\n", group, v.State, v.Members)
+	w := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TASK\tOWNER\tHOST\tTOPIC\tPARTITION\tPOSITION\tEND\tLAG")
+	total := int64(0)
+	for _, in := range v.Inputs {
+		position, lag := "-", in.Lag(v.Starts[in.Topic][in.Partition])
+		if in.Position >= 0 {
+			position = fmt.Sprint(in.Position)
+		}
+		total += lag
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", in.Task, cmp.Or(in.Owner, "-"), cmp.Or(in.Host, "-"), in.Topic, in.Partition, position, in.End, lag)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(sys.Out, "\nlag %d\n", total)
+	return err
+}
