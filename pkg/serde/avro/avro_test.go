@@ -57,7 +57,7 @@ type status string
 
 type line struct {
 	Article string
-	Count   uint16
+	Count   int
 	Price   float64
 	Note    string `avro:",omitzero"`
 }

@@ -9,9 +9,9 @@ import (
 // A binder makes the functions that read and write a Go type by a schema. It collects
 // every mistake it meets, each with its path.
 //
-// The functions work on pointers into the value, as the offsets of its fields say:
-// reflection for every field of every record would take several times as long. They
-// write through pointers of the right type or one of the same shape, so that the garbage
+// The functions work on pointers into the value, as the offsets of its fields say: what
+// reflection would look up for every field of every record is known beforehand. They write
+// through pointers of the right type or one of the same shape, so that the garbage
 // collector sees what it must.
 type binder struct {
 	path  []string

@@ -166,7 +166,7 @@ func newPlanned[T any](s *Schema) (*planned[T], error) {
 
 func (e *planned[T]) append(dst []byte, v T) ([]byte, error) {
 	s := e.scratch.Get().(*scratch[T])
-	s.value, s.encoder = v, encoder{buf: dst}
+	s.value, s.encoder.buf = v, dst
 	err := e.write(&s.encoder, unsafe.Pointer(&s.value))
 	out := s.encoder.buf
 	e.put(s)
@@ -191,6 +191,8 @@ func (e *planned[T]) reader(s *step) (func(src []byte) (T, error), error) {
 
 // put keeps nothing of the caller's.
 func (e *planned[T]) put(s *scratch[T]) {
-	*s = scratch[T]{}
+	keys := s.encoder.keys
+	clear(keys[:cap(keys)])
+	*s = scratch[T]{encoder: encoder{keys: keys[:0]}}
 	e.scratch.Put(s)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"unsafe"
 )
 
 // MaxDepth is how deep records, arrays and maps may be nested in one another, in bytes
@@ -27,6 +28,7 @@ type cursor struct {
 	pos        int
 	depth      int
 	weightless int
+	chunk      []byte // that short strings are cut from; what is in it never changes
 }
 
 func (c *cursor) enter() error {
@@ -83,6 +85,25 @@ func (c *cursor) next(n int) ([]byte, error) {
 	b := c.buf[c.pos : c.pos+n]
 	c.pos += n
 	return b, nil
+}
+
+const (
+	maxChunk = 512 // bytes that one string may keep alive
+	maxShort = 64  // longer strings are on their own
+)
+
+// text makes a string of b. The short ones of a value share memory, which is no larger
+// than the value: to allocate each would take longer than all the rest.
+func (c *cursor) text(b []byte) string {
+	if len(b) > maxShort {
+		return string(b)
+	}
+	if len(b) > cap(c.chunk)-len(c.chunk) {
+		c.chunk = make([]byte, 0, min(len(b)+len(c.buf)-c.pos, maxChunk))
+	}
+	n := len(c.chunk)
+	c.chunk = append(c.chunk, b...)
+	return unsafe.String(unsafe.SliceData(c.chunk[n:]), len(b))
 }
 
 // bytes returns those behind their number.

@@ -20,6 +20,7 @@ type writeFn func(e *encoder, p unsafe.Pointer) error
 type encoder struct {
 	buf   []byte
 	depth int
+	keys  []string // of the maps that are being written, to be sorted
 }
 
 func (e *encoder) enter() error {
@@ -268,7 +269,7 @@ var stringLeaf = &leaf{
 	read: func(c *cursor, p unsafe.Pointer) error {
 		b, err := c.bytes()
 		if len(b) > 0 {
-			*(*string)(p) = string(b)
+			*(*string)(p) = c.text(b)
 		}
 		return err
 	},

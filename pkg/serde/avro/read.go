@@ -161,43 +161,6 @@ func (b *binder) readSlice(s *step, t reflect.Type) readFn {
 	}
 }
 
-func (b *binder) readMap(s *step, t reflect.Type) readFn {
-	var item readFn
-	b.in("[]", func() { item = b.read(s.item, t.Elem(), false) })
-	least := weight(s.w)
-	return func(c *cursor, p unsafe.Pointer) error {
-		if err := c.enter(); err != nil {
-			return err
-		}
-		m := reflect.MakeMap(t)
-		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem())
-		for {
-			left, err := c.block(least)
-			if err != nil {
-				return err
-			}
-			if left == 0 {
-				break
-			}
-			for range left {
-				k, err := c.bytes()
-				if err != nil {
-					return within(err, "key")
-				}
-				key.SetString(string(k))
-				value.Elem().SetZero()
-				if err := item(c, value.UnsafePointer()); err != nil {
-					return withinKey(err, string(k))
-				}
-				m.SetMapIndex(key, value.Elem())
-			}
-		}
-		reflect.NewAt(t, p).Elem().Set(m)
-		c.leave()
-		return nil
-	}
-}
-
 // A part reads one field of the writer's record, or makes one that it lacks.
 type part struct {
 	read   readFn

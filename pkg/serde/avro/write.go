@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 	"unsafe"
 )
 
@@ -142,59 +140,16 @@ func (b *binder) writeSlice(n *node, t reflect.Type) writeFn {
 	b.in("[]", func() { item = b.write(n.item, t.Elem(), false) })
 	size := t.Elem().Size()
 	return func(e *encoder, p unsafe.Pointer) error {
-		if err := e.enter(); err != nil {
-			return err
-		}
 		items, count := *(*unsafe.Pointer)(p), len(*(*[]struct{})(p))
-		if count > 0 {
-			e.buf = binary.AppendVarint(e.buf, int64(count))
+		if err := e.begin(count); err != nil {
+			return err
 		}
 		for i := range count {
 			if err := item(e, unsafe.Add(items, uintptr(i)*size)); err != nil {
 				return withinItem(err, i)
 			}
 		}
-		e.buf = append(e.buf, 0)
-		e.leave()
-		return nil
-	}
-}
-
-// writeMap writes the entries in the order of their keys: equal maps have equal bytes.
-func (b *binder) writeMap(n *node, t reflect.Type) writeFn {
-	var item writeFn
-	b.in("[]", func() { item = b.write(n.item, t.Elem(), false) })
-	type entry struct {
-		key   string
-		value unsafe.Pointer
-	}
-	values := reflect.SliceOf(t.Elem())
-	return func(e *encoder, p unsafe.Pointer) error {
-		if err := e.enter(); err != nil {
-			return err
-		}
-		m := reflect.NewAt(t, p).Elem()
-		if m.Len() > 0 {
-			e.buf = binary.AppendVarint(e.buf, int64(m.Len()))
-			entries := make([]entry, 0, m.Len())
-			copies := reflect.MakeSlice(values, m.Len(), m.Len())
-			key := reflect.New(t.Key()).Elem()
-			for it := m.MapRange(); it.Next(); {
-				key.SetIterKey(it)
-				v := copies.Index(len(entries))
-				v.SetIterValue(it)
-				entries = append(entries, entry{key.String(), v.Addr().UnsafePointer()})
-			}
-			slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-			for _, x := range entries {
-				e.buf = append(binary.AppendVarint(e.buf, int64(len(x.key))), x.key...)
-				if err := item(e, x.value); err != nil {
-					return withinKey(err, x.key)
-				}
-			}
-		}
-		e.buf = append(e.buf, 0)
-		e.leave()
+		e.end()
 		return nil
 	}
 }
