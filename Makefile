@@ -4,7 +4,7 @@ export GOTOOLCHAIN = auto
 SHELL = bash
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES = . integration
+MODULES = . integration bench/avro
 DURATION ?= 3m
 SEED ?= $(shell echo $$RANDOM)
 
@@ -12,10 +12,10 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos lint sim mutants bench image clean
+.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro image clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## compile bin/processor
 	$(GO) build -trimpath -o bin/processor ./cmd/processor
@@ -63,6 +63,9 @@ mutants: ## break the exactly-once rules one by one, and see that a test fails e
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-avro: ## compare the Avro codecs with other libraries for Go
+	$(GO) -C bench/avro test -bench . -benchtime 100ms -count 6
 
 image: ## build the container image leat/processor
 	rm -rf bin/image && mkdir -p bin/image/{etc/ssl/certs,tmp,var/lib/leat}
