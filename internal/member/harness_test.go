@@ -43,11 +43,17 @@ const (
 // sub-topology reads together, and topic c of four, which a stateless one reads.
 func inCluster(t *testing.T, f func(c *cluster)) {
 	t.Helper()
+	inClusterAt(t, f, 9092)
+}
+
+// inClusterAt is inCluster with a broker at each of the ports.
+func inClusterAt(t *testing.T, f func(c *cluster), ports ...int) {
+	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &cluster{t: t, owner: map[assign.Task]*process{}, seen: map[kmsg.Key]int{}}
 		var err error
-		c.kafka, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(c.net.Listen),
+		c.kafka, err = kfake.NewCluster(kfake.NumBrokers(len(ports)), kfake.Ports(ports...), kfake.ListenFn(c.net.Listen),
 			kfake.SeedTopics(6, "a", "b"), kfake.SeedTopics(4, "c"))
 		if err != nil {
 			t.Fatal(err)
@@ -308,13 +314,18 @@ func (p *process) owns() string {
 
 // A line is a network connection that can be cut.
 type line struct {
-	mu    sync.Mutex
-	down  bool
-	conns []net.Conn
+	mu       sync.Mutex
+	down     bool
+	deserted string // the address at which connections are accepted and closed
+	conns    []net.Conn
 }
 
 func (l *line) dial(n *kfake.VirtualNetwork) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if l.isDeserted(address) {
+			conn, _ := net.Pipe()
+			return nobody{conn}, nil
+		}
 		conn, err := n.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
@@ -329,6 +340,27 @@ func (l *line) dial(n *kfake.VirtualNetwork) func(context.Context, string, strin
 		return ending{conn}, nil
 	}
 }
+
+// desert breaks all connections, and leaves nobody behind an address.
+func (l *line) desert(address string) {
+	l.cut()
+	l.mend()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deserted = address
+}
+
+func (l *line) isDeserted(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.deserted == address
+}
+
+// A connection to nobody takes everything, and ends.
+type nobody struct{ net.Conn }
+
+func (nobody) Write(b []byte) (int, error) { return len(b), nil }
+func (nobody) Read([]byte) (int, error)    { return 0, io.EOF }
 
 // An ending connection ends, when it is cut, as one of a real network does.
 type ending struct{ net.Conn }

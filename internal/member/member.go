@@ -151,6 +151,7 @@ func (m *Member) options() []kgo.Opt {
 		kgo.OnPartitionsAssigned(m.onSession),
 		kgo.OnPartitionsRevoked(m.onSessionEnd),
 		kgo.OnPartitionsLost(m.onLost),
+		kgo.WithHooks(&refresher{}),
 	)
 	if cfg.Static {
 		opts = append(opts, kgo.InstanceID(cfg.Instance))

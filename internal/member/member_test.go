@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/assign"
@@ -182,6 +184,40 @@ func TestConnectionBreaksInRebalance(t *testing.T) {
 			t.Errorf("a: %s; b: %s; d: %s", events, b.take(), d.take())
 		}
 	})
+}
+
+// The coordinator dies while a member waits in a rebalance, and something goes on to accept connections for it. The
+// member finds out that it is dead, and who has taken over, without losing anything.
+func TestCoordinatorDiesInRebalance(t *testing.T) {
+	inClusterAt(t, func(c *cluster) {
+		c.kafka.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.kafka.KeepControl()
+			req.(*kmsg.JoinGroupRequest).SessionTimeoutMillis *= 10 // a real broker expires nobody who waits for an answer
+			return nil, nil, false
+		})
+		ours := func(_ *process, cfg *Config) { cfg.Options = append(cfg.Options, kgo.AlwaysRetryEOF(), kgo.MetadataMaxAge(5*time.Minute)) }
+		a := c.start("a", ours)
+		time.Sleep(settled)
+		slow := make(chan struct{})
+		c.start("b", func(p *process, _ *Config) { p.onGone = func([]assign.Task) { <-slow } })
+		time.Sleep(settled)
+		a.take()
+		d := c.start("d")
+		time.Sleep(5 * time.Second)
+		old := c.kafka.CoordinatorFor("g")
+		for c.kafka.CoordinatorFor("g") == old {
+			c.kafka.RehashCoordinators()
+		}
+		a.line.desert(fmt.Sprintf("localhost:%d", 9092+old))
+		if err := c.kafka.RemoveNode(old); err != nil {
+			t.Fatal(err)
+		}
+		close(slow)
+		time.Sleep(20 * time.Second)
+		if events := a.take(); strings.Contains(events, "lost") || d.owns() == "[]" {
+			t.Errorf("a: %s; d owns %s", events, d.owns())
+		}
+	}, 9092, 9093, 9094)
 }
 
 // A revoked task can be committed until Revoked returns, as the member that the
