@@ -96,6 +96,7 @@ type family map[string]func(*topology.Builder)
 // families are all scenarios there are.
 var families = []family{
 	stateless, aggregates, tables, tableJoins, windows, suppressions, streamJoins, streamTables, processors, chains,
+	behind, windowChains, versionChains, empties,
 }
 
 // scenario finds a scenario by name; nil if there is none.

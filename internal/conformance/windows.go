@@ -93,3 +93,7 @@ func windowedCounts(t topology.Table[window.Windowed[string], int64]) topology.S
 	return t.Stream().MapValues(func(n int64) string { return strconv.FormatInt(n, 10) }).
 		SelectKey(func(r topology.Record[window.Windowed[string], string]) string { return r.Key.String() })
 }
+
+func sessionTexts(name string) store.SessionStore[string, string] {
+	return store.Session(name, serde.String, serde.String)
+}

@@ -1,6 +1,11 @@
 package state
 
-import "github.com/leatstream/leat/internal/engine"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/leatstream/leat/internal/engine"
+)
 
 // A Change is one key's difference from the committed state. Its slices belong
 // to the store and stay as they are until the key is written again.
@@ -15,8 +20,19 @@ type Change struct {
 
 // Changes calls fn for every key changed since the last Commit or Rollback, in
 // the order of first change.
-func (s *Store) Changes(fn func(Change) error) error {
-	for _, e := range s.dirty {
+func (s *Store) Changes(fn func(Change) error) error { return changes(s.dirty, fn) }
+
+// LastChanges is Changes in the order of last change: what became of a key is told
+// where it became so, among what became of the others.
+func (s *Store) LastChanges(fn func(Change) error) error {
+	s.byLast = append(s.byLast[:0], s.dirty...)
+	slices.SortFunc(s.byLast, func(a, b *entry) int { return cmp.Compare(a.changed, b.changed) })
+	defer clear(s.byLast)
+	return changes(s.byLast, fn)
+}
+
+func changes(entries []*entry, fn func(Change) error) error {
+	for _, e := range entries {
 		c := Change{Key: e.key, Time: e.cur.time(), OldRead: e.old.known}
 		if e.cur.ok {
 			c.Value = e.cur.data()

@@ -17,6 +17,7 @@ type entry struct {
 	cur     value
 	old     value // the committed value while dirty; else a buffer to reuse
 	size    int64 // as accounted for
+	changed int64 // counts the changes of the store
 	dirty   bool
 	pending bool
 	used    bool // since the last eviction looked

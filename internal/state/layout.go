@@ -93,11 +93,19 @@ func NewSegments(retention int64, at int) Segments {
 
 // Live is the first time whose entries have not expired.
 func (s *Store) Live(g Segments) int64 {
-	if s.observed == NeverObserved {
+	now := s.observed
+	if s.lenient {
+		now = s.committedTime
+	}
+	if now == NeverObserved {
 		return NeverObserved + 1
 	}
-	return s.observed - g.Retention + 1
+	return now - g.Retention + 1
 }
+
+// KeepExpired makes the store show what had not expired at the last Commit, while what
+// was done since is told at once.
+func (s *Store) KeepExpired(on bool) { s.lenient = on }
 
 // Trim observes now, and drops the segments whose entries have all expired. It returns
 // the first segment that is left.

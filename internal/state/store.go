@@ -27,6 +27,8 @@ type Store struct {
 	dirty     []*entry              // changed since the last Commit or Rollback, by first change
 	pending   []*entry              // committed, but not in the engine
 	index     *btree.BTreeG[*entry] // dirty and pending in key order, from the first Range on
+	byLast    []*entry              // scratch of LastChanges
+	changed   int64                 // counts changes
 	journal   []undo
 	marked    bool // a Mark is in force
 	hindsight bool // Get is about the committed state
@@ -42,6 +44,7 @@ type Store struct {
 
 	observed      int64  // the time that has been reached, where entries expire
 	committedTime int64  // observed as of the last Commit
+	lenient       bool   // expiry goes by committedTime
 	floor         uint64 // the first segment that may hold anything
 	expiring      uint64 // the floor as of the next Commit
 	floorSent     bool   // the engine has been told
@@ -147,6 +150,8 @@ func (s *Store) change(key []byte) *entry {
 		e = s.enter(key)
 	}
 	e.used = true
+	s.changed++
+	e.changed = s.changed
 	was := e.cur
 	if s.marked {
 		s.journal = append(s.journal, undo{e, e.cur, e.old, e.dirty})

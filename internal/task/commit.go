@@ -21,10 +21,8 @@ func (t *Task) Touch() { t.touched = true }
 // key's last value goes to its changelog. After it Output holds all that the
 // transaction must hold. Commit or Rollback must follow.
 func (t *Task) Flush() error {
-	for _, h := range t.flushes {
-		if err := t.flush(h); err != nil {
-			return err
-		}
+	if err := t.tell(); err != nil {
+		return err
 	}
 	for _, s := range t.stores {
 		if err := s.State.Err(); err != nil { // user code may have passed over it
@@ -35,6 +33,24 @@ func (t *Task) Flush() error {
 		}
 		if err := t.log(s); err != nil {
 			return &Error{Task: t.ID(), Node: "store " + s.Name, Err: fmt.Errorf("%w: %w", ErrUnskippable, err)}
+		}
+	}
+	return nil
+}
+
+// tell emits coalesced results. What they are joined with may have expired since they
+// changed, and is there all the same.
+func (t *Task) tell() error {
+	if len(t.flushes) == 0 {
+		return nil
+	}
+	for _, s := range t.stores {
+		s.State.KeepExpired(true)
+		defer s.State.KeepExpired(false)
+	}
+	for _, h := range t.flushes {
+		if err := t.flush(h); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -13,10 +13,10 @@ type Change[K, V any] struct {
 	Time             int64 // ms
 }
 
-// changed decodes what changed in s since the last commit.
+// changed decodes what changed in s since the last commit, in the order of last change.
 func changed[K, V any](s *state.Store, key func([]byte) (K, error), value serde.Serde[V], fn func(Change[K, V]) error) error {
 	layout := s.Layout()
-	return s.Changes(func(c state.Change) (err error) {
+	return s.LastChanges(func(c state.Change) (err error) {
 		if layout.Logged(c.Key) == nil { // it serves another entry
 			return nil
 		}

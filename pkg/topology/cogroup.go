@@ -1,30 +1,38 @@
 package topology
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/window"
 )
 
 // A Cogroup is several streams of equal keys, of any values, that are to be folded
 // into one table. It is a value: And returns another.
 type Cogroup[K, A any] struct {
-	parts Stream[K, func(acc A) A]
+	parts []Stream[K, func(acc A) A]
 }
 
 // Cogroup begins a group of streams: add folds the values of this one.
 func (s Stream[K, V]) Cogroup[A any](add func(acc A, k K, v V) A) Cogroup[K, A] {
-	return Cogroup[K, A]{folds(s, add)}
+	return Cogroup[K, A]{[]Stream[K, func(acc A) A]{folds(s, add)}}
 }
 
 // And adds a stream whose values add folds.
 func (g Cogroup[K, A]) And[V any](s Stream[K, V], add func(acc A, k K, v V) A) Cogroup[K, A] {
-	return Cogroup[K, A]{g.parts.Merge(folds(s, add))}
+	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, add))}
 }
 
 // Aggregate folds what comes from the streams into st, as Stream.Aggregate would:
 // starting from A's zero value, without records that have no key or no value.
 func (g Cogroup[K, A]) Aggregate(st store.KV[K, A], opts ...TableOption) Table[K, A] {
-	return aggregate(g.parts, "cogroup", st, opts, func(r Record[K, func(A) A], c *store.Change[K, A]) A {
+	all := g.parts[0]
+	for _, s := range g.parts[1:] {
+		all = all.Merge(s)
+	}
+	return aggregate(all, "cogroup", st, opts, func(r Record[K, func(A) A], c *store.Change[K, A]) A {
 		c.NullOld = false
 		return r.Value(c.Old)
 	})
@@ -41,4 +49,71 @@ func folds[K, V, A any](s Stream[K, V], add func(acc A, k K, v V) A) Stream[K, f
 			return out.Emit(Record[K, func(A) A]{Key: r.Key, NullKey: r.NullKey, Value: fold, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers})
 		}
 	})
+}
+
+// WindowedCogroup gathers the records of a group by key and window. It is a function for
+// the reason that Windowed is. As in Kafka Streams, each stream has a time of its own:
+// what is late is decided by the records of its stream.
+func WindowedCogroup[K, A any](g Cogroup[K, A], w window.Windows) CogroupWindows[K, A] {
+	parts := Windowed(g.parts[0], w)
+	parts.more = g.parts[1:]
+	return CogroupWindows[K, A]{parts}
+}
+
+// CogroupWindows are streams that are to be folded into one windowed table.
+type CogroupWindows[K, A any] struct {
+	parts WindowedStream[K, func(acc A) A]
+}
+
+// Aggregate folds what comes from the streams into st, as WindowedStream.Aggregate
+// would.
+func (g CogroupWindows[K, A]) Aggregate(st store.WindowStore[K, A], opts ...TableOption) Table[window.Windowed[K], A] {
+	return g.parts.Aggregate(st, func(acc A, _ K, fold func(A) A) A { return fold(acc) }, opts...)
+}
+
+// SessionCogroup is WindowedCogroup for sessions.
+func SessionCogroup[K, A any](g Cogroup[K, A], w window.Session) CogroupSessions[K, A] {
+	parts := Sessions(g.parts[0], w)
+	parts.more = g.parts[1:]
+	return CogroupSessions[K, A]{parts}
+}
+
+// CogroupSessions are streams that are to be folded into one table of sessions.
+type CogroupSessions[K, A any] struct {
+	parts SessionStream[K, func(acc A) A]
+}
+
+// Aggregate folds what comes from the streams into st, as SessionStream.Aggregate would.
+func (g CogroupSessions[K, A]) Aggregate(st store.SessionStore[K, A], join func(k K, a, b A) A, opts ...TableOption) Table[window.Windowed[K], A] {
+	return g.parts.Aggregate(st, func(acc A, _ K, fold func(A) A) A { return fold(acc) }, join, opts...)
+}
+
+// A gathering opens one of the operators that share the store of a windowed table. The
+// first of them is the one that emits what a commit makes of the changes.
+type gathering[K, V, A any] = func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error
+
+// gatherFrom adds an operator for each of the streams, all of them with the store of n,
+// and returns the node that their updates leave. The first stream's is n itself.
+func gatherFrom[K, V, A any](streams []Stream[K, V], n node, open gathering[K, V, A]) int {
+	b := streams[0].b
+	var ids []int
+	for i, s := range streams {
+		n := n
+		if s.needsKey(n.kind, n.name); i > 0 {
+			n.name = fmt.Sprintf("%s-%d", n.name, i+1)
+		}
+		ids = append(ids, connect(b, n, s.id, func(w wiring, out *task.Port[update[window.Windowed[K], A]]) (func(Record[K, V]) error, error) {
+			return open(w, n, i == 0, out), nil
+		}))
+	}
+	if len(ids) == 1 {
+		return ids[0]
+	}
+	return b.add(node{kind: "merge", parents: ids, open: func(w wiring) error {
+		out := task.Outlet[update[window.Windowed[K], A]](w.t, w.id)
+		for _, p := range w.parents {
+			task.Outlet[update[window.Windowed[K], A]](w.t, p).Subscribe(out.Emit)
+		}
+		return nil
+	}})
 }

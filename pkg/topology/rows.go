@@ -8,7 +8,11 @@ import (
 // Filter keeps the rows for which keep returns true. A row that stops being one of
 // them is deleted.
 func (t Table[K, V]) Filter(keep func(K, V) bool) Table[K, V] {
-	out := derive(t, "filter", func(k K, v V) Opt[V] { return Opt[V]{v, keep(k, v)} }, silent)
+	g := silent
+	if t.asOf != nil {
+		g = passed // an older version that is no row is news for a table of versions
+	}
+	out := derive(t, "filter", func(k K, v V) Opt[V] { return Opt[V]{v, keep(k, v)} }, g)
 	out.values = t.values
 	out.wantOld() // so that a row which never was one of them is not deleted
 	return out

@@ -9,6 +9,7 @@ import (
 // A SessionStream is a stream whose records are to be gathered by key and session.
 type SessionStream[K, V any] struct {
 	s       Stream[K, V]
+	more    []Stream[K, V] // whose records are gathered in the same store
 	windows window.Session
 	onClose bool
 }
@@ -91,20 +92,19 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 	if s.onClose {
 		st = st.InOrder()
 	}
-	s.s.needsKey(kind, st.Name())
 	b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
-	id := connect(b, n, s.s.id, func(w wiring, out *task.Port[update[window.Windowed[K], A]]) (func(Record[K, V]) error, error) {
+	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &sessions[K, V, A]{
 			w: w, view: st.Open(scope{w.t, n}), out: out, merger: m, windows: s.windows,
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
 		}
 		if s.onClose {
 			g.closer = newCloser(w.t, n.name)
-		} else if o.coalesce {
+		} else if o.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
-		return g.process, nil
+		return g.process
 	})
 	t := Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return sessionReader[K, A]{st.Open(scope{t, n})}

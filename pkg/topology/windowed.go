@@ -9,6 +9,7 @@ import (
 // A WindowedStream is a stream whose records are to be gathered by key and window.
 type WindowedStream[K, V any] struct {
 	s       Stream[K, V]
+	more    []Stream[K, V] // whose records are gathered in the same store
 	windows window.Windows
 	onClose bool
 }
@@ -112,23 +113,22 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if s.onClose {
 		st = st.InOrder()
 	}
-	s.s.needsKey(kind, st.Name())
 	b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
-	id := connect(b, n, s.s.id, func(w wiring, out *task.Port[update[window.Windowed[K], A]]) (func(Record[K, V]) error, error) {
+	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &gatherer[K, V, A]{
 			w: w, view: st.Open(scope{w.t, n}), out: out, folder: f, grace: s.windows.GracePeriod(),
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
 		}
 		if s.onClose {
 			g.closer = newCloser(w.t, n.name)
-		} else if o.coalesce {
+		} else if o.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
 		if w, ok := s.windows.(window.Sliding); ok {
-			return (&slider[K, V, A]{gatherer: g, size: w.Size()}).process, nil
+			return (&slider[K, V, A]{gatherer: g, size: w.Size()}).process
 		}
-		return g.timed(s.windows.(window.Time)), nil
+		return g.timed(s.windows.(window.Time))
 	})
 	ends := &closing{grace: s.windows.GracePeriod()}
 	if t, ok := s.windows.(window.Time); ok {
