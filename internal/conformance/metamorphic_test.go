@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -57,12 +59,19 @@ func TestFinalTables(t *testing.T) {
 			t.Parallel()
 			rnd := random(t)
 			want := f.final(t, plainly, never)
-			for name, got := range map[string][]string{
-				"coalesced":            f.final(t, coalesced, never),
-				"coalesced by 7":       f.final(t, coalesced, never, topologytest.CommitEvery(7)),
-				"coalesced by 1000":    f.final(t, coalesced, never, topologytest.CommitEvery(1000)),
-				"on disk, and stopped": f.final(t, plainly, func(r *Run, _ int) { sometimes(rnd.IntN(30), r) }, topologytest.Engine(onDisk)),
-			} {
+			variants := []struct {
+				name string
+				run  func() []string
+			}{
+				{"coalesced", func() []string { return f.final(t, coalesced, never) }},
+				{"coalesced by 7", func() []string { return f.final(t, coalesced, never, topologytest.CommitEvery(7)) }},
+				{"coalesced by 1000", func() []string { return f.final(t, coalesced, never, topologytest.CommitEvery(1000)) }},
+				{"on disk, and stopped", func() []string {
+					return f.final(t, plainly, func(r *Run, _ int) { sometimes(rnd.IntN(30), r) }, topologytest.Engine(onDisk))
+				}},
+			}
+			for _, v := range chosen(rnd, variants) {
+				name, got := v.name, v.run()
 				if !slices.Equal(got, want) {
 					t.Errorf("%s:\n  got   %v\n  want  %v", name, got, want)
 				}
@@ -70,6 +79,17 @@ func TestFinalTables(t *testing.T) {
 		})
 	}
 }
+
+// chosen are all, or one of them in a run that is to be short: every run draws anew.
+func chosen[T any](rnd *rand.Rand, all []T) []T {
+	if *thorough {
+		return all
+	}
+	i := rnd.IntN(len(all))
+	return all[i : i+1]
+}
+
+var thorough = flag.Bool("thorough", false, "try every way to run a scenario, and not one of them by lot")
 
 func sometimes(dice int, r *Run) {
 	if dice == 0 {
@@ -100,6 +120,7 @@ var passing = map[string]string{
 	"suppress-time-limit":     "which updates are emitted depends on when the next one comes",
 	"suppress-max-records":    "likewise",
 	"suppress-table-join":     "likewise",
+	"suppress-then-group":     "what is taken out of a sum is what the last update of a window replaced, as in Kafka Streams",
 }
 
 // Keys that meet in one partition meet in one of three, too. What is decided by time
