@@ -71,7 +71,7 @@ func (s *Store) PutVersion(key, value []byte, at int64) (until int64, ok bool, e
 	}
 	s.Log(key, value, at)
 	until, err = g.put(s, s, version{key, value, at})
-	return until, true, err
+	return until, true, s.unreadable(err)
 }
 
 // put adds a version to an entry. Time has come to it already.
@@ -80,7 +80,9 @@ func (g Versions) put(r rows, s *Store, v version) (until int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	row, until = addVersion(row, v, s.Live(g.Segments))
+	if row, until, err = addVersion(row, v, s.Live(g.Segments)); err != nil {
+		return 0, err
+	}
 	home := g.home(row, v.key)
 	if string(home) != string(key) && key != nil {
 		r.setRow(key, nil, v.at)
@@ -127,7 +129,16 @@ func (s *Store) EachVersion(key []byte, fn func(value []byte, from, until int64)
 		}
 		until = v.at
 	}
-	return err
+	return s.unreadable(err)
+}
+
+// unreadable makes the error of versions that cannot be read one of the store, which no
+// policy passes over.
+func (s *Store) unreadable(err error) error {
+	if err == nil || s.err != nil {
+		return err
+	}
+	return s.fail("versions", err)
 }
 
 // An entry holds its versions one behind the other, the newest first: the time, eight
@@ -161,16 +172,15 @@ func appendVersion(row []byte, v version) []byte {
 
 // addVersion returns row with v in its place, without what has ended at live or before,
 // and when v ends.
-func addVersion(row []byte, v version, live int64) (out []byte, until int64) {
+func addVersion(row []byte, v version, live int64) (out []byte, until int64, err error) {
 	out = make([]byte, 0, len(row)+versionHead+len(v.value))
 	ends, placed := int64(Latest), false
 	until = Latest
 	for len(row) > 0 {
-		old, rest, err := cutVersion(row)
-		if err != nil {
-			break // what cannot be read is lost, as it would be to every reader
+		var old version
+		if old, row, err = cutVersion(row); err != nil {
+			return nil, 0, err
 		}
-		row = rest
 		if !placed && old.at <= v.at {
 			out, until, placed, ends = appendVersion(out, v), ends, true, v.at
 			if old.at == v.at {
@@ -185,7 +195,7 @@ func addVersion(row []byte, v version, live int64) (out []byte, until int64) {
 	if !placed {
 		out, until = appendVersion(out, v), ends
 	}
-	return out, until
+	return out, until, nil
 }
 
 // Log adds a record to what the changelog is to have of a store whose entries it does
