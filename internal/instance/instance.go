@@ -190,6 +190,9 @@ func (in *Instance) start(ctx context.Context) (err error) {
 	if err := in.check(ctx); err != nil {
 		return err
 	}
+	if err := in.checkShape(); err != nil {
+		return err
+	}
 	if err := in.fenceSelf(ctx); err != nil {
 		return err
 	}

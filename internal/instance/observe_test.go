@@ -286,3 +286,5 @@ func TestRestoreProgress(t *testing.T) {
 		}
 	})
 }
+
+func logTo(l *logged) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -13,7 +13,8 @@ import (
 type Plan struct {
 	Subs        []*Sub
 	Globals     []Global
-	Fingerprint string // of the structure: equal plans have equal fingerprints
+	Shape       []string // what tasks mean to the group, a line for each part: see Seal
+	Fingerprint string   // of the shape: equal plans have equal fingerprints
 	Checks      []Check
 }
 

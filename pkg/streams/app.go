@@ -51,6 +51,10 @@ var ErrStuck = instance.ErrStuck
 // Config.Failures.Limit lets pass.
 var ErrTooManyFailures = instance.ErrTooManyFailures
 
+// ErrTopologyChanged is wrapped by the error of Run if a store of the topology keeps
+// something else than in the last run with the same State.Dir.
+var ErrTopologyChanged = instance.ErrTopologyChanged
+
 // A ProduceError is in the error of Run if brokers refused a record: errors.As finds it,
 // and errors.Is the broker's reason, one of kerr's.
 type ProduceError = task.ProduceError

@@ -1,8 +1,6 @@
 package topology
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -42,32 +40,8 @@ func (b *Builder) Build() (*Topology, error) {
 	for i, members := range b.split() {
 		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
 	}
-	plan.Fingerprint = fingerprint(plan)
+	plan.Seal()
 	return &Topology{plan}, nil
-}
-
-// fingerprint identifies what tasks mean to the group: what each reads, keeps and
-// hands on. A verb that keeps nothing may come and go while others run.
-func fingerprint(p *task.Plan) string {
-	h := sha256.New()
-	for _, sub := range p.Subs {
-		fmt.Fprintln(h, "sub-topology", sub.ID)
-		for _, s := range sub.Sources {
-			fmt.Fprintln(h, "reads", s.Topic, s.Partitions)
-		}
-		for _, s := range sub.Stores {
-			fmt.Fprintln(h, "keeps", s.Name, s.Logged, s.Source)
-		}
-		for _, s := range sub.Sinks {
-			if s.Topic.Internal {
-				fmt.Fprintln(h, "feeds", s.Topic)
-			}
-		}
-	}
-	for _, g := range p.Globals {
-		fmt.Fprintln(h, "keeps whole", g)
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // checkNodes finds names that are used twice, and topics that are written and

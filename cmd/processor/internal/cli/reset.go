@@ -108,7 +108,7 @@ func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Pl
 		err = fmt.Errorf("%w; or add --remove-active-members", err)
 	}
 	if err == nil && engine != "" {
-		err = os.RemoveAll(engine)
+		err = errors.Join(os.RemoveAll(engine), os.RemoveAll(filepath.Join(l.State.Dir, "topology.txt")))
 	}
 	if err := errors.Join(err, unlock()); err != nil {
 		return err

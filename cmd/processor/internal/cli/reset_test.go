@@ -29,7 +29,7 @@ func TestTasksAndReset(t *testing.T) {
 	if r := with("tasks"); r.code != 0 || !strings.Contains(r.out, "0 members") || !strings.Contains(r.out, "\n0_1 ") || !strings.Contains(r.out, " text-lines ") || !strings.Contains(r.out, "\nlag 0\n") {
 		t.Errorf("tasks: %+v", r)
 	}
-	if r := with("reset"); r.code != 0 || !strings.Contains(r.out, "wordcount-words-repartition  is deleted") || !strings.Contains(r.out, "nothing is done") {
+	if r := with("reset"); r.code != 0 || strings.Count(r.out, "is deleted") != 2 || !strings.Contains(r.out, "wordcount-words-repartition") || !strings.Contains(r.out, "nothing is done") {
 		t.Errorf("dry: %+v", r)
 	}
 	if _, err := os.Stat(engine); err != nil {

@@ -1,0 +1,82 @@
+package instance
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
+	"github.com/leatstream/leat/pkg/window"
+)
+
+// A topology that changes between two starts goes on if what it keeps is what it was,
+// and is refused with the difference if a store's name means something else now.
+func TestTopologyChanges(t *testing.T) {
+	lines := topology.NewTopic("lines", serde.String, serde.String)
+	first := func(b *topology.Builder) {
+		b.From(lines).Count(store.KeyValue("counts", serde.String, serde.Int64)).
+			Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+	}
+	for name, c := range map[string]struct {
+		then func(b *topology.Builder)
+		says []string // of the log, or of the error
+		err  error
+	}{
+		"the same": {then: first},
+		"a node that keeps nothing": {then: func(b *topology.Builder) {
+			b.From(lines).Filter(func(_, v string) bool { return v != "" }).Count(store.KeyValue("counts", serde.String, serde.Int64)).
+				Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+		}},
+		"another store": {then: func(b *topology.Builder) {
+			b.From(lines).Count(store.KeyValue("others", serde.String, serde.Int64)).
+				Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+		}, says: []string{"has changed", "- sub-topology 0 keeps counts as plain with a changelog", "+ sub-topology 0 keeps others as plain with a changelog"}},
+		"a store that keeps windows": {then: func(b *topology.Builder) {
+			topology.Windowed(b.From(lines), window.Tumbling(time.Minute)).Count(store.Window("counts", serde.String, serde.Int64)).
+				Stream()
+		}, says: []string{`store "counts"`, "- sub-topology 0 keeps counts as plain", "+ sub-topology 0 keeps counts as segments"}, err: ErrTopologyChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "lines", "counts")
+				plan := func(define func(*topology.Builder)) *task.Plan {
+					b := topology.New()
+					define(b)
+					return built(t, b)
+				}
+				cfg := w.config(plan(first))
+				_, stop := w.start(cfg)
+				time.Sleep(20 * time.Second)
+				stop()
+				cfg.Plan = plan(c.then)
+				var log logged
+				cfg.Log = logTo(&log)
+				if c.err != nil {
+					err := w.end(cfg)
+					for _, want := range c.says {
+						if !errors.Is(err, c.err) || !strings.Contains(err.Error(), want) {
+							t.Errorf("run: %v; want %s", err, want)
+						}
+					}
+					return
+				}
+				_, stop = w.start(cfg)
+				time.Sleep(20 * time.Second)
+				stop()
+				for _, want := range c.says {
+					if !strings.Contains(log.String(), want) {
+						t.Errorf("the log does not say %q: %s", want, log.String())
+					}
+				}
+				if len(c.says) == 0 && strings.Contains(log.String(), "has changed") {
+					t.Errorf("the log says %s", log.String())
+				}
+			})
+		})
+	}
+}
