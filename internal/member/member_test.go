@@ -195,7 +195,9 @@ func TestCoordinatorDiesInRebalance(t *testing.T) {
 			req.(*kmsg.JoinGroupRequest).SessionTimeoutMillis *= 10 // a real broker expires nobody who waits for an answer
 			return nil, nil, false
 		})
-		ours := func(_ *process, cfg *Config) { cfg.Options = append(cfg.Options, kgo.AlwaysRetryEOF(), kgo.MetadataMaxAge(5*time.Minute)) }
+		ours := func(_ *process, cfg *Config) {
+			cfg.Options = append(cfg.Options, kgo.AlwaysRetryEOF(), kgo.MetadataMaxAge(5*time.Minute))
+		}
 		a := c.start("a", ours)
 		time.Sleep(settled)
 		slow := make(chan struct{})
