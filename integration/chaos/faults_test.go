@@ -41,6 +41,7 @@ type result struct {
 
 	took                    time.Duration
 	records                 int64
+	checked                 bool // else nothing is known of what follows
 	lost, duplicated, wrong int
 	stall                   time.Duration
 	drained                 time.Duration // from the last fault until everything was processed
@@ -68,8 +69,15 @@ func (r *result) String() string {
 		}
 		parts = append(parts, fmt.Sprintf("%s=%d", k, r.faults[k]))
 	}
-	return fmt.Sprintf("%s: %s zombies_wrote=%d lost=%d duplicated=%d wrong=%d drained=%v",
-		r.guarantee, strings.Join(parts, " "), r.wrote, r.lost, r.duplicated, r.wrong, r.drained.Round(100*time.Millisecond))
+	return fmt.Sprintf("%s: %s zombies_wrote=%d %s drained=%v",
+		r.guarantee, strings.Join(parts, " "), r.wrote, differences(r.checked, r.lost, r.duplicated, r.wrong), r.drained.Round(100*time.Millisecond))
+}
+
+func differences(checked bool, lost, duplicated, wrong int) string {
+	if !checked {
+		return "lost=? duplicated=? wrong=?"
+	}
+	return fmt.Sprintf("lost=%d duplicated=%d wrong=%d", lost, duplicated, wrong)
 }
 
 // A summary is of all trials.
@@ -80,16 +88,18 @@ func (s *summary) String() string {
 	var took, stall time.Duration
 	var faults, lost, duplicated, wrong int
 	var records int64
+	checked := true
 	for _, r := range s.trials {
 		fmt.Fprintln(&b, r)
+		checked = checked && r.checked
 		took, records, faults = took+r.took, records+r.records, faults+r.all()
 		lost, wrong, stall = lost+r.lost, wrong+r.wrong, max(stall, r.stall)
 		if r.guarantee == exactlyOnce {
 			duplicated += r.duplicated
 		}
 	}
-	fmt.Fprintf(&b, "chaos: seed=%d duration=%v faults=%d records=%d lost=%d duplicated=%d wrong=%d longest_stall=%v\n",
-		*seed, took.Round(time.Second), faults, records, lost, duplicated, wrong, stall.Round(100*time.Millisecond))
+	fmt.Fprintf(&b, "chaos: seed=%d duration=%v faults=%d records=%d %s longest_stall=%v\n",
+		*seed, took.Round(time.Second), faults, records, differences(checked, lost, duplicated, wrong), stall.Round(100*time.Millisecond))
 	return b.String()
 }
 

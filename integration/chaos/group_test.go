@@ -120,11 +120,21 @@ func (tr *trial) advanced(in kadm.OffsetsList) error {
 		for _, o := range in {
 			was, _ := before.Lookup(o.Topic, o.Partition)
 			if is, _ := now.Lookup(o.Topic, o.Partition); is.At <= was.At {
-				return fmt.Errorf("nothing is committed in %s[%d]", o.Topic, o.Partition)
+				return fmt.Errorf("nothing is committed in %s[%d], from %d on: %s", o.Topic, o.Partition, is.At, tr.ahead(ctx, o, is.At))
 			}
 		}
 		return nil
 	})
+}
+
+// ahead says what there is in a partition from an offset on.
+func (tr *trial) ahead(ctx context.Context, o kadm.Offset, from int64) string {
+	ends, err := tr.topics.Admin.ListEndOffsets(ctx, o.Topic)
+	if err != nil {
+		return err.Error()
+	}
+	end, _ := ends.Lookup(o.Topic, o.Partition)
+	return fmt.Sprintf("%d records", end.Offset-from)
 }
 
 func (tr *trial) committed() (kadm.OffsetResponses, error) {
