@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -27,12 +28,12 @@ func (d deserted) Read(b []byte) (int, error) {
 	return d.Conn.Read(b)
 }
 
-// behind returns an option that puts a broker behind something.
+// behind returns an option that puts a broker, or all if it is -1, behind something.
 func behind(cl *kgo.Client, broker int32, gone *atomic.Bool) kgo.Opt {
 	dial := cl.OptValue(kgo.Dialer).(func(context.Context, string, string) (net.Conn, error))
 	return kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		if _, port, _ := net.SplitHostPort(address); err == nil && port == []string{"9092", "9093", "9094"}[broker] {
+		if err == nil && (broker < 0 || address == fmt.Sprint("localhost:", 9092+broker)) {
 			conn = deserted{conn, gone}
 		}
 		return conn, err

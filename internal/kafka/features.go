@@ -27,15 +27,19 @@ var ErrBroker = errors.New("leat needs Kafka 4.0 or newer with " + transactionFe
 // Kafka 4.0 and the cluster has finalized transaction.version 2. It asks one
 // broker: what is finalized holds for all of them.
 func CheckBroker(ctx context.Context, cl *kgo.Client) error {
-	shard := cl.RequestSharded(ctx, kmsg.NewPtrApiVersionsRequest())[0]
-	if shard.Err != nil {
-		return fmt.Errorf("ask a broker for its features: %w", shard.Err)
+	var shard kgo.ResponseShard
+	err := retry(ctx, transient, func() error {
+		shard = cl.RequestSharded(ctx, kmsg.NewPtrApiVersionsRequest())[0]
+		if shard.Err != nil {
+			return shard.Err
+		}
+		return kerr.ErrorForCode(shard.Resp.(*kmsg.ApiVersionsResponse).ErrorCode)
+	})
+	if err != nil {
+		return fmt.Errorf("ask a broker for its features: %w", err)
 	}
 	resp := shard.Resp.(*kmsg.ApiVersionsResponse)
 	addr := net.JoinHostPort(shard.Meta.Host, strconv.Itoa(int(shard.Meta.Port)))
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return fmt.Errorf("ask broker %s for its features: %w", addr, err)
-	}
 	var finalized, supported int16
 	for _, f := range resp.FinalizedFeatures {
 		if f.Name == transactionFeature {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"sync"
 	"testing"
 	"time"
@@ -229,6 +230,18 @@ func TestCheckBroker(t *testing.T) {
 		err := kafka.CheckBroker(t.Context(), c.Client())
 		if !errors.Is(err, kafka.ErrBroker) || !strings.Contains(err.Error(), "has finalized 1; upgrade the feature with kafka-features.sh --bootstrap-server localhost:9") {
 			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// Brokers that are away for a moment say nothing of their age.
+func TestCheckBrokersThatComeBack(t *testing.T) {
+	bubble(t, func(t *testing.T, c *kafkatest.Cluster) {
+		var gone atomic.Bool
+		gone.Store(true)
+		time.AfterFunc(3*time.Second, func() { gone.Store(false) })
+		if err := kafka.CheckBroker(t.Context(), c.Client(behind(c.Client(), -1, &gone))); err != nil {
+			t.Error(err)
 		}
 	})
 }
