@@ -59,7 +59,7 @@ type line struct {
 	Article string
 	Count   int
 	Price   float64
-	Note    string `avro:",omitzero"`
+	Note    *string
 }
 
 // payment holds one of the branches.
@@ -81,7 +81,7 @@ func sampleOrder() order {
 	}
 	return order{
 		base: base{-1 << 40, "gr\u00fc\u00df"}, Status: "SENT", Total: big.NewRat(-12345, 100), Placed: time.UnixMilli(1763719200123).UTC(), Due: &due,
-		Lines:  []line{{"a", 1, 9.5, ""}, {"b", 65535, -0.25, "fragile"}},
+		Lines:  []line{{"a", 1, 9.5, nil}, {"b", 65535, -0.25, new("fragile")}},
 		Labels: map[string]string{"x": "1", "y": "2", "z": "3", "": "4"}, Payment: payment{Transfer: &transfer{"DE00"}},
 		Trace: uuid.Max(), Replaces: &first,
 	}
@@ -126,6 +126,14 @@ func TestConformance(t *testing.T) {
 	})
 	t.Run("optional slice", func(t *testing.T) {
 		serdetest.Run(t, avro.Of[[]byte](`["null","bytes"]`), nil, []byte{}, []byte("b"))
+	})
+	t.Run("omitzero", func(t *testing.T) {
+		type zeros struct {
+			A string    `avro:",omitzero"`
+			B time.Time `avro:"b,omitzero"`
+		}
+		serdetest.Run(t, avro.Of[zeros](`{"type":"record","name":"Z","fields":[{"name":"a","type":["null","string"]},
+			{"name":"b","type":[{"type":"long","logicalType":"timestamp-micros"},"null"]}]}`), zeros{}, zeros{"a", time.UnixMicro(1).UTC()})
 	})
 	t.Run("map", func(t *testing.T) {
 		serdetest.Run(t, avro.Of[map[string][]int](`{"type":"map","values":{"type":"array","items":"long"}}`),

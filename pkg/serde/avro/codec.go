@@ -157,6 +157,8 @@ type scratch[T any] struct {
 	cursor  cursor
 }
 
+const maxKeys = 1 << 10 // of maps, for which a scratch keeps room
+
 func newPlanned[T any](s *Schema) (*planned[T], error) {
 	b := newBinder()
 	e := &planned[T]{write: b.write(s.root, reflect.TypeFor[T](), false)}
@@ -192,6 +194,9 @@ func (e *planned[T]) reader(s *step) (func(src []byte) (T, error), error) {
 // put keeps nothing of the caller's.
 func (e *planned[T]) put(s *scratch[T]) {
 	keys := s.encoder.keys
+	if cap(keys) > maxKeys {
+		keys = nil
+	}
 	clear(keys[:cap(keys)])
 	*s = scratch[T]{encoder: encoder{keys: keys[:0]}}
 	e.scratch.Put(s)

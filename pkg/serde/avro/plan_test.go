@@ -158,6 +158,30 @@ func FuzzTwins(f *testing.F) {
 	})
 }
 
+// FuzzSchemas reads any bytes by any pair of schemas.
+func FuzzSchemas(f *testing.F) {
+	for _, g := range append(goldens(f), logicals...) {
+		src, _ := hex.DecodeString(g.Bytes)
+		f.Add(string(g.Writer), string(g.Reader), src)
+	}
+	f.Fuzz(func(t *testing.T, writer, reader string, src []byte) {
+		for _, text := range []string{writer, reader} {
+			s, err := Parse(text)
+			if err != nil || s.check() != nil {
+				return
+			}
+			large := false
+			walk(s.root, map[*node]bool{}, func(n *node) { large = large || n.size > 1000 })
+			if large {
+				return
+			}
+		}
+		if w := newTwin(t, writer, reader); w != nil {
+			w.check(t, src)
+		}
+	})
+}
+
 // logicals are pairs with logical types, which the golden ones have not.
 var logicals = []golden{
 	{Writer: allLogical(""), Reader: allLogical(""), Bytes: ""},
