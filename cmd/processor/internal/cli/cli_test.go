@@ -42,12 +42,12 @@ const configs = "../../../../configs/"
 func TestTopologies(t *testing.T) {
 	t.Parallel()
 	r := call(t, "topologies")
-	for _, name := range []string{"wordcount", "count", "copy", "fraud"} {
+	for _, name := range []string{"wordcount", "count", "copy", "fraud", "orders-avro"} {
 		if !strings.Contains(r.out, name+" ") {
 			t.Errorf("no %s in %s", name, r.out)
 		}
 	}
-	if r.code != 0 || strings.Count(r.out, "\n") != 4 {
+	if r.code != 0 || strings.Count(r.out, "\n") != 5 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -56,7 +56,7 @@ func TestTopologies(t *testing.T) {
 func TestConfigs(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(configs + "*.yaml")
-	if err != nil || len(files) != 4 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("files %v, %v", files, err)
 	}
 	for _, file := range files {
@@ -136,7 +136,7 @@ func TestUsageErrors(t *testing.T) {
 		{"the service has no internal topic wordcount-count-changelog; did you mean wordcount-counts-changelog?",
 			[]string{"run", "--config", file, "--internal_topics.configs={wordcount-count-changelog: {segment.bytes: 1}}"}},
 		{`--log: "loud" is not one of`, []string{"demo", "--log", "loud"}},
-		{"payments are made for fraud, and this is wordcount", []string{"generate", "--config", file}},
+		{"records are made for fraud and orders-avro, and this is wordcount", []string{"generate", "--config", file}},
 	} {
 		call(t, c.args...).expect(t, exitUsage, c.want)
 	}

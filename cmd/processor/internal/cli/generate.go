@@ -12,47 +12,56 @@ import (
 	"github.com/leatstream/leat/cmd/processor/internal/config"
 	"github.com/leatstream/leat/cmd/processor/internal/payments"
 	"github.com/leatstream/leat/cmd/processor/internal/service"
+	"github.com/leatstream/leat/cmd/processor/internal/shop"
 	"github.com/leatstream/leat/cmd/processor/internal/topologies"
+	"github.com/leatstream/leat/pkg/serde/registry"
 	"github.com/leatstream/leat/pkg/topology"
 )
 
 func newGenerate(sys System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate --config FILE",
-		Short: "Write made-up card payments for the topology fraud, the cards' limits first",
+		Short: "Write made-up input for fraud (card payments, the cards' limits first) or orders-avro (orders, the customers first)",
 	}
-	rate := cmd.Flags().Float64("rate", 100, "payments a second; 0 is as fast as possible")
-	count := cmd.Flags().Int64("count", 0, "payments to write; 0 goes on until a signal")
-	seed := cmd.Flags().Uint64("seed", 1, "equal seeds make equal payments")
+	rate := cmd.Flags().Float64("rate", 100, "records a second; 0 is as fast as possible")
+	count := cmd.Flags().Int64("count", 0, "records to write; 0 goes on until a signal")
+	seed := cmd.Flags().Uint64("seed", 1, "equal seeds make equal records")
 	cards := cmd.Flags().Int("cards", 0, "cards that there are; 20000 by default")
+	customers := cmd.Flags().Int("customers", 0, "customers that there are; 1000 by default")
 	s := addSettings(cmd, sys)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		l, err := s.load()
 		switch {
 		case err != nil:
 			return err
-		case l.Topology != "fraud":
-			return usageError{fmt.Errorf("topology: payments are made for fraud, and this is %s", l.Topology)}
-		case *rate < 0 || *count < 0 || *cards < 0:
-			return usageError{errors.New("--rate, --count and --cards cannot be less than 0")}
+		case *rate < 0 || *count < 0 || *cards < 0 || *customers < 0:
+			return usageError{errors.New("--rate, --count, --cards and --customers cannot be less than 0")}
 		}
-		g := generator{
-			out: sys, count: *count, pace: *rate > 0,
-			payments: payments.New(payments.Options{Seed: *seed, Cards: *cards, Rate: *rate, Start: time.Now()}),
+		g := generator{out: sys, count: *count, pace: *rate > 0}
+		switch l.Topology {
+		case "fraud":
+			made := payments.New(payments.Options{Seed: *seed, Cards: *cards, Rate: *rate, Start: time.Now()})
+			g.what, g.write = fmt.Sprintf("payments of %d cards", len(made.Cards())), func(ctx context.Context) (int64, error) { return g.payments(ctx, made, l.Topics) }
+		case "orders-avro":
+			made := shop.New(shop.Options{Seed: *seed, Customers: *customers, Rate: *rate, Start: time.Now()})
+			g.what, g.write = fmt.Sprintf("orders of %d customers", len(made.Customers())), func(ctx context.Context) (int64, error) { return g.orders(ctx, made, l) }
+		default:
+			return usageError{fmt.Errorf("topology: records are made for fraud and orders-avro, and this is %s", l.Topology)}
 		}
 		return g.run(cmd.Context(), l.Config)
 	}
 	return cmd
 }
 
-// A generator writes limits and payments to their topics.
+// A generator writes made-up records to their topics.
 type generator struct {
-	out      System
-	payments *payments.Generator
-	count    int64 // 0: without end
-	pace     bool  // as time goes by, or all at once
-	client   *kgo.Client
-	fail     context.CancelCauseFunc
+	out    System
+	what   string                                   // it writes
+	write  func(ctx context.Context) (int64, error) // until all is written; says how many
+	count  int64                                    // 0: without end
+	pace   bool                                     // as time goes by, or all at once
+	client *kgo.Client
+	fail   context.CancelCauseFunc
 }
 
 // run writes until all is written or ctx ends, which is as good.
@@ -65,7 +74,7 @@ func (g *generator) run(parent context.Context, c *config.Config) (err error) {
 	}
 	defer g.client.Close()
 	start := time.Now()
-	n, err := g.write(ctx, c.Topics)
+	n, err := g.write(ctx)
 	if err == nil {
 		err = g.client.Flush(context.WithoutCancel(ctx))
 	}
@@ -75,14 +84,15 @@ func (g *generator) run(parent context.Context, c *config.Config) (err error) {
 	if err != nil && parent.Err() == nil {
 		return err
 	}
-	fmt.Fprintf(g.out.Out, "%d payments of %d cards in %v\n", n, len(g.payments.Cards()), time.Since(start).Round(time.Millisecond))
+	fmt.Fprintf(g.out.Out, "%d %s in %v\n", n, g.what, time.Since(start).Round(time.Millisecond))
 	return nil
 }
 
-func (g *generator) write(ctx context.Context, topics map[string]string) (n int64, err error) {
+// payments writes the cards' limits, then payments.
+func (g *generator) payments(ctx context.Context, made *payments.Generator, topics map[string]string) (n int64, err error) {
 	limits, paid := topologies.LimitTopic(topics["limits"]), topologies.PaymentTopic(topics["payments"])
 	now := time.Now()
-	for _, card := range g.payments.Cards() {
+	for _, card := range made.Cards() {
 		if err := send(ctx, g, limits, topology.Record[string, topologies.Limit]{Key: card.Number, Value: card.Limit, Time: now}); err != nil {
 			return 0, err
 		}
@@ -91,11 +101,41 @@ func (g *generator) write(ctx context.Context, topics map[string]string) (n int6
 		return 0, err
 	}
 	for g.count == 0 || n < g.count {
-		p := g.payments.Next()
+		p := made.Next()
 		if g.pace && !until(ctx, p.At) {
 			return n, nil
 		}
 		if err := send(ctx, g, paid, topology.Record[string, topologies.Payment]{Key: p.Card, Value: p.Payment, Time: p.At}); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// orders writes the customers, then orders. It registers their schemas, as their writer.
+func (g *generator) orders(ctx context.Context, made *shop.Generator, l loaded) (n int64, err error) {
+	schemas, err := service.Schemas(l.Registry)
+	if err != nil {
+		return 0, err
+	}
+	schemas.Register = registry.Always
+	customers, orders := topologies.CustomerTopic(schemas, l.Topics["customers"]), topologies.OrderTopic(schemas, l.Topics["orders"])
+	now := time.Now()
+	for _, c := range made.Customers() {
+		if err := send(ctx, g, customers, topology.Record[string, topologies.Customer]{Key: c.ID, Value: c.Customer, Time: now}); err != nil {
+			return 0, err
+		}
+	}
+	if err := g.client.Flush(ctx); err != nil {
+		return 0, err
+	}
+	for g.count == 0 || n < g.count {
+		o := made.Next()
+		if g.pace && !until(ctx, o.Placed) {
+			return n, nil
+		}
+		if err := send(ctx, g, orders, topology.Record[string, topologies.Order]{Key: o.ID, Value: o, Time: o.Placed}); err != nil {
 			return n, err
 		}
 		n++

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
+	"github.com/leatstream/leat/cmd/processor/internal/service"
 	"github.com/leatstream/leat/cmd/processor/internal/topologies"
 	"github.com/leatstream/leat/pkg/streams"
 	"github.com/leatstream/leat/pkg/topology"
@@ -50,10 +51,25 @@ func (s *settings) load() (l loaded, err error) {
 		return loaded{}, usageError{err}
 	}
 	l.entry, _ = topologies.Find(l.Topology) // it is in the catalog
+	if l.entry, err = withSchemas(l.entry, l.Config); err != nil {
+		return loaded{}, usageError{err}
+	}
 	if l.topology, err = l.entry.Build(l.Topics); err != nil {
 		return loaded{}, usageError{err}
 	}
 	return l, l.checkInternalTopics()
+}
+
+// withSchemas gives a topology the configured registry, if it needs one.
+func withSchemas(t topologies.Topology, c *config.Config) (topologies.Topology, error) {
+	switch {
+	case t.Registry && len(c.Registry.URLs) == 0:
+		return t, c.Fault("registry.urls", "%s has its schemas in a registry: name its addresses", t.Name)
+	case !t.Registry && len(c.Registry.URLs) == 0:
+		return t, nil
+	}
+	s, err := service.Schemas(c.Registry)
+	return t.With(s), err
 }
 
 // checkInternalTopics finds configurations for topics that do not exist.

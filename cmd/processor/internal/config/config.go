@@ -12,6 +12,7 @@ type Config struct {
 	Topology       string            `key:"topology" help:"what to run: see processor topologies"`
 	Topics         map[string]string `key:"topics" help:"topics by their part in the topology"`
 	Kafka          Kafka             `key:"kafka"`
+	Registry       Registry          `key:"registry"`
 	State          State             `key:"state"`
 	Membership     Membership        `key:"membership"`
 	Standby        Standby           `key:"standby"`
@@ -55,6 +56,28 @@ type SASL struct {
 	PasswordFile string `key:"password_file" help:"file that holds the password; read anew at every login"`
 	Token        Secret `key:"token" help:"token of OAUTHBEARER"`
 	TokenFile    string `key:"token_file" help:"file that holds the token; read anew at every login"`
+}
+
+// Registry is how to reach the schema registry, if the topology needs one.
+type Registry struct {
+	URLs         []string      `key:"urls" help:"addresses of the schema registry: http or https, a host and maybe a path"`
+	Register     string        `key:"register" enum:"never,internal,always" help:"what the service may register: nothing, its own topics' schemas, or all it writes"`
+	Username     string        `key:"username" help:"user of basic authentication"`
+	Password     Secret        `key:"password" help:"password of basic authentication"`
+	PasswordFile string        `key:"password_file" help:"file that holds the password; read anew for every request"`
+	Token        Secret        `key:"token" help:"bearer token"`
+	TokenFile    string        `key:"token_file" help:"file that holds the token; read anew for every request"`
+	Timeout      time.Duration `key:"timeout" help:"how long one request may take"`
+	Wait         time.Duration `key:"wait" help:"how long a registry that does not answer is asked again before the service fails"`
+	TLS          RegistryTLS   `key:"tls"`
+}
+
+// RegistryTLS is for addresses with https.
+type RegistryTLS struct {
+	CA         string `key:"ca" help:"PEM file of the authorities to trust; the system's by default"`
+	Cert       string `key:"cert" help:"PEM file of the client's certificate"`
+	Key        string `key:"key" help:"PEM file of the client's private key"`
+	ServerName string `key:"server_name" help:"name that the registry's certificate must have; the host's by default"`
 }
 
 // State is where local state is kept.
@@ -131,6 +154,7 @@ type Log struct {
 func Default() *Config {
 	return &Config{
 		Topics:         map[string]string{},
+		Registry:       Registry{Register: "never", Timeout: 5 * time.Second, Wait: 30 * time.Second},
 		State:          State{Dir: "./data", Engine: "pebble", FlushInterval: 10 * time.Second, FlushBytes: 64 << 20},
 		Membership:     Membership{SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, LeaveOnStop: true, Tags: map[string]string{}},
 		Standby:        Standby{AcceptableLag: 10_000, MaxWarmups: 4},

@@ -13,6 +13,7 @@ func (c *Config) validate() error {
 	v.check(c.Application != "", "application", "give the service a name: its group id, transactional ids and internal topics derive from it")
 	v.kafka()
 	v.sasl()
+	v.registry()
 	v.processing()
 	v.check(c.State.Dir != "" || c.State.Engine == "memory", "state.dir", "pebble needs a directory; or set state.engine to memory")
 	for path, d := range map[string]time.Duration{
@@ -55,6 +56,17 @@ func (v *validator) kafka() {
 	given := t.CA != "" || t.Cert != "" || t.Key != "" || t.ServerName != "" || t.InsecureSkipVerify
 	v.check(t.Enabled || !given, "kafka.tls.enabled", "other keys of kafka.tls are set: set this one to true, or remove them")
 	v.check((t.Cert == "") == (t.Key == ""), "kafka.tls.cert", "a certificate and its key go together: set kafka.tls.cert and kafka.tls.key, or neither")
+}
+
+func (v *validator) registry() {
+	r := v.c.Registry
+	v.check(r.Password == "" || r.PasswordFile == "", "registry.password", "there is a password_file, too: remove one")
+	v.check(r.Token == "" || r.TokenFile == "", "registry.token", "there is a token_file, too: remove one")
+	v.check(r.Username == "" || r.Token == "" && r.TokenFile == "", "registry.username", "there is a token, too: remove one")
+	v.check(r.Username != "" || r.Password == "" && r.PasswordFile == "", "registry.username", "there is a password: whose is it?")
+	v.check((r.TLS.Cert == "") == (r.TLS.Key == ""), "registry.tls.cert", "a certificate and its key go together: set registry.tls.cert and registry.tls.key, or neither")
+	v.check(r.Timeout > 0, "registry.timeout", "%v is not more than 0", r.Timeout)
+	v.check(r.Wait > 0, "registry.wait", "%v is not more than 0", r.Wait)
 }
 
 func (v *validator) sasl() {

@@ -3,6 +3,7 @@
 package topologies
 
 import (
+	"github.com/leatstream/leat/pkg/serde/registry"
 	"github.com/leatstream/leat/pkg/topology"
 )
 
@@ -11,7 +12,23 @@ type Topology struct {
 	Name        string
 	Description string // one line
 	Topics      []Topic
+	Registry    bool // it needs a schema registry: see With
 	builder     func(topics map[string]string) *topology.Builder
+	schematic   func(s Schemas, topics map[string]string) *topology.Builder // if Registry
+	schemas     Schemas
+}
+
+// Schemas is where a topology has its schemas from, and what it may do there.
+type Schemas struct {
+	Client   *registry.Client
+	Register registry.Registration
+}
+
+// With returns t with the registry that its schemas are in. Without, it can be built and
+// described, and not run.
+func (t Topology) With(s Schemas) Topology {
+	t.schemas = s
+	return t
 }
 
 // A Topic is one that a topology reads or writes.
@@ -36,7 +53,7 @@ func (u Use) String() string {
 	return "read"
 }
 
-var all = []Topology{wordcount, count, passOn, fraud}
+var all = []Topology{wordcount, count, passOn, fraud, orders}
 
 // All returns every topology there is.
 func All() []Topology { return all }
@@ -61,9 +78,14 @@ func (t Topology) Defaults() map[string]string {
 }
 
 // Builder returns t under construction. topics names all of its topics by part.
-func (t Topology) Builder(topics map[string]string) *topology.Builder { return t.builder(topics) }
+func (t Topology) Builder(topics map[string]string) *topology.Builder {
+	if t.Registry {
+		return t.schematic(t.schemas, topics)
+	}
+	return t.builder(topics)
+}
 
 // Build returns t over the topics of those names.
 func (t Topology) Build(topics map[string]string) (*topology.Topology, error) {
-	return t.builder(topics).Build()
+	return t.Builder(topics).Build()
 }
