@@ -39,10 +39,11 @@ type replay struct {
 // several stores.
 type replays map[kafka.TopicPartition][]*replay
 
+// all are in the order of the changelogs, so that the simulator can repeat what happens.
 func (rs replays) all() iter.Seq2[kafka.TopicPartition, *replay] {
 	return func(yield func(kafka.TopicPartition, *replay) bool) {
-		for tp, list := range rs {
-			for _, r := range list {
+		for _, tp := range slices.SortedFunc(maps.Keys(rs), kafka.TopicPartition.Compare) {
+			for _, r := range rs[tp] {
 				if !yield(tp, r) {
 					return
 				}

@@ -42,9 +42,15 @@ func (h history) shrink(t *testing.T) history {
 
 // script prints a history.
 func (h history) script(t *testing.T) {
+	t.Errorf("seed %d, with %d faults and %d inputs at most:\n%s", h.seed, h.faults, h.inputs, h.text(t))
+}
+
+func (h history) text(t *testing.T) string {
 	var b strings.Builder
-	_, err := h.run(t, func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) })
-	t.Errorf("seed %d, with %d faults and %d inputs at most: %v\n%s", h.seed, h.faults, h.inputs, err, b.String())
+	if _, err := h.run(t, func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }); err != nil {
+		return fmt.Sprintf("%v\n%s", err, b.String())
+	}
+	return b.String()
 }
 
 // number is that of a variable of the environment, or else n.
@@ -81,4 +87,22 @@ func TestSimulation(t *testing.T) {
 	}
 	perMinute := float64(n) / time.Since(began).Minutes()
 	t.Logf("simulation: %d histories from seed %d on, %d steps, %d faults, %d transactions that came to nothing; %.0f histories a minute", n, first, steps, struck, retries, perMinute)
+}
+
+// A history is a function of its seed.
+func TestSimulationRepeats(t *testing.T) {
+	first := seeds(t, 1)[0]
+	for i := range uint64(20) {
+		h := history{seed: first + i, faults: -1, inputs: -1}
+		one, other := h.text(t), h.text(t)
+		if one == other {
+			continue
+		}
+		lines, others := strings.Split(one, "\n"), strings.Split(other, "\n")
+		for n := range min(len(lines), len(others)) {
+			if lines[n] != others[n] {
+				t.Fatalf("seed %d, line %d: %q, and then %q", h.seed, n, lines[n], others[n])
+			}
+		}
+	}
 }

@@ -59,7 +59,7 @@ type simPlace struct {
 func newSimWorld(h history, trace func(string, ...any)) *simWorld {
 	r := rand.New(rand.NewPCG(h.seed, 1))
 	w := &simWorld{partitions: 1 + r.Int32N(3), workers: 1 + r.IntN(2), topology: simTopologies()[r.IntN(len(simTopologies()))]}
-	w.cache = []int64{1 << 20, 600}[r.IntN(2)]
+	w.cache = []int64{1 << 20, 1 << 20, 0}[r.IntN(3)] // all or nothing: what is evicted first is left to chance
 	w.flushInterval = []time.Duration{0, time.Second, 10 * time.Second}[r.IntN(3)]
 	w.flushBytes = []int64{1 << 20, 100}[r.IntN(2)]
 	processes := 1 + r.IntN(3)

@@ -124,7 +124,7 @@ func (f *follower) run(ctx context.Context) error {
 func (f *follower) round(ctx context.Context) error {
 	ctx, wanted := f.begin(ctx)
 	defer f.end()
-	for t := range wanted {
+	for _, t := range slices.SortedFunc(maps.Keys(wanted), assign.Task.Compare) {
 		if f.copies[t] != nil {
 			continue
 		}
@@ -237,8 +237,8 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		delete(f.copies, parts[tp].task) // opened anew, it finds that out by itself
 		return nil
 	}
-	for _, part := range parts {
-		if e := part.write(); e != nil {
+	for _, tp := range slices.SortedFunc(maps.Keys(parts), kafka.TopicPartition.Compare) {
+		if e := parts[tp].write(); e != nil {
 			return e
 		}
 	}

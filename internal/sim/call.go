@@ -17,7 +17,7 @@ func call[T any](ctx context.Context, s *Sim, name string, fn func(reply[T])) (T
 	var got, out T
 	var gotErr, err error
 	done := false
-	m := &message{host: s.current.host, name: name, fragile: true}
+	m := &message{host: s.current.host, name: name, fragile: true, ends: s.ending}
 	m.deliver = func(m *message) {
 		fn(func(v T, err error) {
 			got, gotErr, m.answered = v, err, true
@@ -33,6 +33,7 @@ func call[T any](ctx context.Context, s *Sim, name string, fn func(reply[T])) (T
 		}
 		out, err = got, gotErr
 	}
+	s.ending = false
 	s.send(m)
 	if cause := s.Wait(ctx, func() bool { return done }); cause != nil {
 		m.deserted = true

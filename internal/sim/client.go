@@ -139,17 +139,18 @@ func (c *Client) InitProducer(ctx context.Context, id string) (Producer, error) 
 	return retried(ctx, c.S, "initialisation of "+id, func() (Producer, error) { return c.S.Broker.initProducer(id) })
 }
 
-// EndTxn ends a transaction. It is asked a few times.
+// EndTxn ends a transaction. If the answer is lost it may ask again.
 func (c *Client) EndTxn(ctx context.Context, id string, p Producer, commit bool) (Producer, error) {
-	for tries := 1; ; tries++ {
+	for {
 		verb := "abort"
 		if commit {
 			verb = "commit"
 		}
+		c.S.ending = true
 		next, err := call(ctx, c.S, c.S.text("%s of %s/%d", verb, id, p.Epoch), now(func() (Producer, error) {
 			return c.S.Broker.end(id, p, commit)
 		}))
-		if err == nil || !passes(err) || tries == 2 && err == errLost || ctx.Err() != nil {
+		if err == nil || !passes(err) || err == errLost && c.S.Rand.IntN(2) == 0 || ctx.Err() != nil {
 			return next, err
 		}
 		if err := c.S.Sleep(ctx, 50*time.Millisecond); err != nil {

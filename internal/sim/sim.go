@@ -35,6 +35,7 @@ type Sim struct {
 	threads  []*Thread
 	messages []*message
 	current  *Thread
+	ending   bool // the next message ends a transaction
 	start    time.Time
 	steps    int
 	choices  []choice
@@ -76,7 +77,7 @@ func (s *Sim) text(format string, a ...any) string {
 
 // Fault reports whether a fault with a chance of one in n happens now.
 func (s *Sim) Fault(n int) bool {
-	if s.Faults <= 0 || s.Rand.IntN(n) > 0 {
+	if s.Faults <= 0 || s.Rand.IntN(max(n, 1)) > 0 {
 		return false
 	}
 	s.Faults--

@@ -137,6 +137,7 @@ type message struct {
 	deliver func(m *message)
 	answer  func(lost error) // at the client
 	fragile bool             // it may get lost
+	ends    bool             // it ends a transaction
 
 	arrived  bool // at the broker
 	answered bool // by the broker
@@ -158,6 +159,15 @@ func (m *message) weight() int {
 		return 1
 	}
 	return 6
+}
+
+// weighty is how much likelier than others the answer is to get lost: who does not know
+// what has become of a transaction has most to lose.
+func (m *message) weighty() int {
+	if m.ends {
+		return 4
+	}
+	return 1
 }
 
 // errLost is what a client makes of an answer that does not come: it is not known
@@ -199,7 +209,7 @@ func (s *Sim) bringBack(m *message) {
 	m.over = true
 	switch {
 	case m.deserted || m.host.Dead:
-	case m.fragile && s.Fault(s.Frailty):
+	case m.fragile && s.Fault(s.Frailty/m.weighty()):
 		s.Log("FAULT %s: the answer to %s gets lost", m.host.Name, m.name)
 		m.answer(errLost)
 	default:
