@@ -73,7 +73,7 @@ func points[N int64 | float64](values map[string]float64, metric string, data []
 func name(metric string, labels []attribute.KeyValue) string {
 	var parts []string
 	for _, l := range labels {
-		parts = append(parts, fmt.Sprintf("%s=%s", l.Key, l.Value.Emit()))
+		parts = append(parts, fmt.Sprintf("%s=%s", l.Key, l.Value.String()))
 	}
 	if len(parts) == 0 {
 		return metric

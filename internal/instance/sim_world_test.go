@@ -43,7 +43,6 @@ type simWorld struct {
 
 	struck  int  // faults
 	retries int  // transactions that came to nothing
-	last    bool // the last crash has been
 }
 
 // A simPlace is where a process runs: its name and its disk outlive it.

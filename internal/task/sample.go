@@ -6,9 +6,6 @@ import "github.com/leatstream/leat/internal/state"
 // what decoding them costs; those that a release left unread are most of them or few.
 const samples = 64
 
-// visits bounds what is passed over to find them: entries that are not the changelog's.
-const visits = 4096
-
 // sample shows some of a store's entries to its serdes, if they can tell from them that
 // the store cannot be read. Found at the first record instead, the task would fail again
 // and again on what no policy passes over.
