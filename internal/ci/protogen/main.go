@@ -1,5 +1,6 @@
 // Command protogen generates Go from a .proto file as protoc would, which it does
-// without: go run ./internal/ci/protogen path/to/file.proto, in whose folder the code goes.
+// without: go run ./internal/ci/protogen path/to/file.proto [plugin], in whose folder the
+// code goes.
 package main
 
 import (
@@ -17,21 +18,22 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
-// plugin is as new as the library that the code is for.
-const plugin = "google.golang.org/protobuf/cmd/protoc-gen-go"
+// The plugin is as new as the library that the code is for.
+const standard = "google.golang.org/protobuf/cmd/protoc-gen-go"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: protogen FILE.proto")
+	if len(os.Args) < 2 || len(os.Args) > 3 {
+		fmt.Fprintln(os.Stderr, "usage: protogen FILE.proto [PACKAGE OF A PLUGIN]")
 		os.Exit(2)
 	}
-	if err := generate(os.Args[1]); err != nil {
+	plugin := append(os.Args[2:], standard)[0]
+	if err := generate(os.Args[1], plugin); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func generate(path string) error {
+func generate(path, plugin string) error {
 	dir, name := filepath.Split(path)
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(&protocompile.SourceResolver{ImportPaths: []string{filepath.Clean("./" + dir)}}),
@@ -44,7 +46,7 @@ func generate(path string) error {
 	parameter := "paths=source_relative"
 	req := &pluginpb.CodeGeneratorRequest{FileToGenerate: []string{name}, Parameter: &parameter}
 	add(req, map[string]bool{}, files[0])
-	resp, err := run(req)
+	resp, err := run(plugin, req)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func add(req *pluginpb.CodeGeneratorRequest, seen map[string]bool, f protoreflec
 	req.ProtoFile = append(req.ProtoFile, protoutil.ProtoFromFileDescriptor(f))
 }
 
-func run(req *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse, error) {
+func run(plugin string, req *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse, error) {
 	in, err := proto.Marshal(req)
 	if err != nil {
 		return nil, err
