@@ -81,7 +81,9 @@ func message() *orderpb.Order {
 func protobufPeers() []peer[*orderpb.Order] {
 	return []peer[*orderpb.Order]{
 		leat("leat", protobuf.New[*orderpb.Order]()),
-		{"proto", func(dst []byte, v *orderpb.Order) ([]byte, error) { return proto.MarshalOptions{}.MarshalAppend(dst, v) },
+		{"proto", func(dst []byte, v *orderpb.Order) ([]byte, error) {
+			return proto.MarshalOptions{}.MarshalAppend(dst, v)
+		},
 			func(src []byte) (*orderpb.Order, error) {
 				v := new(orderpb.Order)
 				return v, proto.Unmarshal(src, v)
