@@ -41,8 +41,8 @@ type simWorld struct {
 	flushBytes    int64
 	patience      int // of those who kill processes
 
-	struck  int  // faults
-	retries int  // transactions that came to nothing
+	struck  int // faults
+	retries int // transactions that came to nothing
 }
 
 // A simPlace is where a process runs: its name and its disk outlive it.
