@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -144,16 +143,9 @@ func (w *world) refuse(text string, why *kerr.Error) {
 
 // A record whose result the brokers refuse is found among those that share its batches,
 // and the policy answers: all others take effect once.
-//
-// About one run in ten with the race detector, a reader of committed records does not
-// get the record behind the second that was refused, although it is in the log. Whether
-// leat or the embedded broker is at fault is not settled: docs/reliability.md says so.
 func TestRefusedByBrokers(t *testing.T) {
 	for _, policy := range []task.Policy{task.Fail, task.Skip, task.DeadLetter} {
 		t.Run(policy.String(), func(t *testing.T) {
-			if policy != task.Fail && os.Getenv("LEAT_REFUSED") == "" {
-				t.Skip("a record is missing now and then, and it is not settled why: LEAT_REFUSED=1 runs it")
-			}
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 2, "lines", "copy", "dead")
 				w.refuse("<poison>", kerr.MessageTooLarge)

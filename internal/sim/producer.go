@@ -48,6 +48,11 @@ func (k *Kafka) Choices(add func(weight int, do func())) {
 				add(3, func() { p.send(q) })
 			}
 		}
+		for _, t := range p.topics {
+			if !t.listed {
+				add(3, func() { t.listed = true })
+			}
+		}
 	}
 }
 
@@ -59,6 +64,15 @@ type producer struct {
 	dead   error // it can do nothing any more
 	added  bool  // something of the transaction was produced
 	queues []*queue
+
+	topics []*topic
+}
+
+// A topic is one that a producer was given records for.
+type topic struct {
+	name   string
+	listed bool // the producer sees it; records that wait for its metadata go out before
+	added  bool // something of the transaction was produced to it
 }
 
 // A queue is what is produced to one partition. One batch of it is under way at a time.
@@ -102,7 +116,7 @@ func (p *producer) Produce(_ context.Context, r *kgo.Record, promise func(*kgo.R
 			r.Partition = murmur.Partition(r.Key, int32(len(parts)))
 		}
 	}
-	p.added = true
+	p.add(r.Topic)
 	to := parts[r.Partition]
 	i := slices.IndexFunc(p.queues, func(q *queue) bool { return q.to == to })
 	if i < 0 {
@@ -110,6 +124,25 @@ func (p *producer) Produce(_ context.Context, r *kgo.Record, promise func(*kgo.R
 		p.queues = append(p.queues, &queue{to: to})
 	}
 	p.queues[i].waiting = append(p.queues[i].waiting, produced{r, promise})
+}
+
+func (p *producer) add(name string) {
+	p.added = true
+	i := slices.IndexFunc(p.topics, func(t *topic) bool { return t.name == name })
+	if i < 0 {
+		i = len(p.topics)
+		p.topics = append(p.topics, &topic{name: name})
+	}
+	p.topics[i].added = true
+}
+
+// PartitionLeader implements worker.Client.
+func (p *producer) PartitionLeader(name string, _ int32) (leader, epoch int32, err error) {
+	if slices.ContainsFunc(p.topics, func(t *topic) bool { return t.name == name && t.listed }) {
+		return 0, 0, nil
+	}
+	p.k.S.Yield() // what is asked for again and again must be able to come about
+	return -1, -1, nil
 }
 
 // send sends some of what waits, or again what was sent before.
@@ -185,7 +218,11 @@ func (p *producer) EndTransaction(ctx context.Context, end kgo.TransactionEndTry
 		return nil
 	}
 	p.added = false
-	next, err := p.k.EndTxn(ctx, p.k.ID, p.id, bool(end))
+	found := slices.ContainsFunc(p.topics, func(t *topic) bool { return t.added && t.listed })
+	for _, t := range p.topics {
+		t.added = false
+	}
+	next, err := p.k.EndTxn(ctx, p.k.ID, p.id, bool(end) && found) // a kgo.Client that finds nothing to commit aborts, and returns nil
 	if err != nil {
 		p.fail(err)
 		return err

@@ -99,6 +99,9 @@ func (w *Worker) settle(ctx context.Context) error {
 			return w.cfg.Kafka.Commit(ctx, id, offsets)
 		})
 	}
+	if err := w.see(ctx); err != nil {
+		return err
+	}
 	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
 		return w.cfg.Kafka.CommitTxn(ctx, w.p.cl, id, offsets)
 	})
@@ -109,6 +112,16 @@ func (w *Worker) settle(ctx context.Context) error {
 		return err
 	}
 	return w.end(ctx)
+}
+
+// see makes sure that the client knows what it has to commit.
+func (w *Worker) see(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.cfg.TransactionTimeout)
+	defer cancel()
+	if err := w.p.see(ctx); err != nil {
+		return &failure{"produce", kafka.ProducerDead, err}
+	}
+	return nil
 }
 
 // end commits the transaction. After any error it is not known whether it was.

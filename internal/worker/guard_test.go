@@ -195,6 +195,74 @@ func TestRefusedRecordCommitsNothing(t *testing.T) {
 	})
 }
 
+// The client sends what has waited for a topic's metadata before it lists the topic, and
+// finds nothing to commit until it does. The worker waits for it, and does not believe
+// in a client that never comes round.
+func TestClientSeesWhatItCommits(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		blind    time.Duration
+		reopened int
+	}{{"late", time.Second, 0}, {"never", time.Hour, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			inRig(t, func(t *testing.T, r *rig) {
+				if err := r.end(); err != nil {
+					t.Fatal(err)
+				}
+				<-r.ended
+				r.cfg.Kafka = &blinding{Brokers: r.cfg.Kafka.(Brokers), d: c.blind}
+				r.run()
+				r.add(0, 0, counter())
+				r.feed(0, "a")
+				if r.reopened() != c.reopened {
+					t.Errorf("%d runs are to be opened again", r.reopened())
+				}
+				if c.reopened > 0 {
+					r.add(0, 0, counter())
+					time.Sleep(patience)
+				}
+				r.expect(out, "a=1", "0:1")
+			})
+		})
+	}
+}
+
+// blinding brokers make a first client that does not see its topics for a while.
+type blinding struct {
+	Brokers
+	d time.Duration
+}
+
+func (b *blinding) Producer(opts ...kgo.Opt) (Client, error) {
+	cl, err := b.Brokers.Producer(opts...)
+	if err != nil {
+		return nil, err
+	}
+	c := &blindClient{cl.(*kgo.Client), time.Now().Add(b.d)}
+	b.d = 0
+	return c, nil
+}
+
+func (b *blinding) CommitTxn(ctx context.Context, producer Client, who kafka.Identity, offsets map[kafka.TopicPartition]kafka.Committed) error {
+	return b.Brokers.CommitTxn(ctx, producer.(*blindClient).Client, who, offsets)
+}
+
+type blindClient struct {
+	*kgo.Client
+	until time.Time
+}
+
+func (c *blindClient) PartitionLeader(topic string, partition int32) (leader, epoch int32, err error) {
+	if time.Now().Before(c.until) {
+		return -1, -1, nil
+	}
+	return c.Client.PartitionLeader(topic, partition)
+}
+
+func (c *blindClient) EndTransaction(ctx context.Context, end kgo.TransactionEndTry) error {
+	return c.Client.EndTransaction(ctx, end && kgo.TransactionEndTry(!time.Now().Before(c.until)))
+}
+
 // A transaction of offsets alone would not be ended by the client, and so block
 // whoever wants to know the offsets.
 func TestOffsetsAloneAreNoTransaction(t *testing.T) {

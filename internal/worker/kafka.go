@@ -24,6 +24,7 @@ type Client interface {
 	BeginTransaction() error
 	Produce(ctx context.Context, r *kgo.Record, promise func(*kgo.Record, error))
 	Flush(ctx context.Context) error
+	PartitionLeader(topic string, partition int32) (leader, epoch int32, err error)
 	EndTransaction(ctx context.Context, end kgo.TransactionEndTry) error
 	AbortBufferedRecords(ctx context.Context) error
 	Close()

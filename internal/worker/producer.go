@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type producer struct {
 	err      atomic.Pointer[error]
 	crash    atomic.Pointer[error] // a failpoint's
 	refusals refusals
+
+	topics map[string]struct{} // that the client has been given a record for
+	first  []*kgo.Record       // the first record for each topic that is new in this transaction
 }
 
 // What a producer holds before sending waits.
@@ -42,7 +46,7 @@ const (
 // broker has given it an epoch: from then on no older producer of that id can do
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
-	p := &producer{}
+	p := &producer{topics: map[string]struct{}{}}
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
@@ -117,6 +121,37 @@ func (p *producer) flush(ctx context.Context) error {
 	if acked := p.acked.Load(); acked != p.sent {
 		return fmt.Errorf("%d records were sent and %d acknowledged", p.sent, acked)
 	}
+	return nil
+}
+
+// meets tells p of a record that was sent, the first of its topic perhaps.
+func (p *producer) meets(r *kgo.Record) {
+	if _, ok := p.topics[r.Topic]; !ok {
+		p.topics[r.Topic] = struct{}{}
+		p.first = append(p.first, r)
+	}
+}
+
+// see waits until the client sees every topic that it has written to. A client sends
+// what has waited for a topic's metadata before it lists the topic; in between, all may
+// be acknowledged already. To end a transaction it looks through that list for what the
+// transaction has written: if it finds nothing it aborts whatever it was asked for, or
+// sends nothing at all, and returns nil. The records must have been flushed.
+func (p *producer) see(ctx context.Context) error {
+	for _, r := range p.first {
+		for {
+			leader, _, err := p.cl.PartitionLeader(r.Topic, r.Partition)
+			if leader >= 0 {
+				break
+			}
+			select {
+			case <-time.After(time.Millisecond):
+			case <-ctx.Done():
+				return fmt.Errorf("the client has written to %s[%d] and does not know it: %w", r.Topic, r.Partition, cmp.Or(err, context.Cause(ctx)))
+			}
+		}
+	}
+	p.first = p.first[:0]
 	return nil
 }
 

@@ -117,14 +117,19 @@ func (r *rig) start() {
 			r.mu.reopened = append(r.mu.reopened, runs...)
 		},
 	}
-	r.w = New(r.cfg)
-	go func() { r.ended <- r.w.Run(r.t.Context()) }()
+	r.run()
 	var err error
 	if r.f, err = fetch.New(r.Opts, 1<<20); err != nil {
 		r.t.Fatal(err)
 	}
 	go r.f.Run(r.t.Context())
 	time.Sleep(time.Second)
+}
+
+// run starts a worker.
+func (r *rig) run() {
+	r.w = New(r.cfg)
+	go func() { r.ended <- r.w.Run(r.t.Context()) }()
 }
 
 // end stops the worker, if it still runs, and returns its error.

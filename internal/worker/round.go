@@ -130,11 +130,12 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 	}
 	run := 0 // where records of the same topic began: a lookup for each would cost
 	for i := range out {
+		rec := w.p.send(ctx, &out[i])
 		if i+1 == len(out) || out[i+1].Topic != out[i].Topic {
 			w.written[out[i].Topic] += int64(i + 1 - run)
+			w.p.meets(rec)
 			run = i + 1
 		}
-		rec := w.p.send(ctx, &out[i])
 		if w.cfg.Produce != task.Fail {
 			w.p.refusals.origins = append(w.p.refusals.origins, origin{r, out[i].Source, out[i].Offset})
 		}
