@@ -43,7 +43,7 @@ func TestCompose(t *testing.T) {
 // awaitWork waits until more is counted than now.
 func (f *fixture) awaitWork() {
 	f.Helper()
-	for before := f.span(f.out); f.span(f.out).End <= before.End; {
+	for before := sum(f.spans(f.out)); sum(f.spans(f.out)).End <= before.End; {
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-f.ctx.Done():
