@@ -51,8 +51,9 @@ type Task struct {
 	wallClock  int64
 	current    *Message // nil in a timer
 	input      *input
-	now        int64 // timestamp of what is written now
-	at         int   // node whose code runs
+	past       Origin // that of what had been kept and is processed now; no topic: there is none
+	now        int64  // timestamp of what is written now
+	at         int    // node whose code runs
 
 	out     []Output
 	arena   Arena
@@ -236,7 +237,7 @@ func (t *Task) extract(in *input, m *Message) (at int64, valid bool, err error) 
 }
 
 func (t *Task) run(in *input, m *Message) (err error) {
-	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
+	t.current, t.input, t.now, t.at, t.past = m, in, m.Time, in.node, Origin{}
 	defer t.guard(&err)
 	switch {
 	case len(t.refused) > 0 && t.refusedHead(in, m) != nil:
@@ -368,12 +369,35 @@ func (t *Task) WallClock() int64 { return t.wallClock }
 // the firing of a timer.
 func (t *Task) Now() int64 { return t.now }
 
-// Current is the record in hand and its topic; nil in a timer.
-func (t *Task) Current() (m *Message, topic string) {
-	if t.current == nil {
-		return nil, ""
+// SetNow makes now the timestamp of what is being processed, and returns what it was.
+func (t *Task) SetNow(now int64) (was int64) {
+	was, t.now = t.now, now
+	return was
+}
+
+// An Origin is where a record came from.
+type Origin struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Origin is where what is being processed came from; ok is false in a timer.
+func (t *Task) Origin() (o Origin, ok bool) {
+	switch {
+	case t.past.Topic != "":
+		return t.past, true
+	case t.current == nil:
+		return Origin{}, false
 	}
-	return t.current, t.input.topic
+	return Origin{t.input.topic, t.partition, t.current.Offset}, true
+}
+
+// SetOrigin says that what is processed now had been kept, and where it came from, and
+// returns what was said before. No topic: it is the record in hand.
+func (t *Task) SetOrigin(o Origin) (was Origin) {
+	was, t.past = t.past, o
+	return was
 }
 
 // RequestCommit asks for a commit as soon as the record in hand is done.

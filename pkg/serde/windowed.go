@@ -11,8 +11,12 @@ import (
 
 // TimeWindowed returns the serde of keys in windows of one size, as Java's
 // TimeWindowedSerde writes them: the key, then the window's start in eight bytes. In a
-// topic such a key goes to the partition that the key alone would go to.
+// topic such a key goes to the partition that the key alone would go to. The longest
+// duration there is stands for windows that never end.
 func TimeWindowed[K any](inner Serde[K], size time.Duration) Serde[window.Windowed[K]] {
+	if size == math.MaxInt64 {
+		return timeWindowed[K]{inner, math.MaxInt64}
+	}
 	return timeWindowed[K]{inner, size.Milliseconds()}
 }
 

@@ -45,6 +45,7 @@ func (sc *scene) open(d store.Descriptor) {
 }
 
 func (sc *scene) OpenStore(string) *state.Store { return sc.s }
+func (sc *scene) ReadStore(string) *state.Store { return sc.s }
 func (sc *scene) Now() int64                    { return 7 }
 func (sc *scene) Late()                         { sc.late++ }
 func (sc *scene) Changelog(name string) string  { return name }

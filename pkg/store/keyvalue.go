@@ -165,11 +165,15 @@ func (v *View[K, V]) RangeReversed(lo, hi K) iter.Seq2[Entry[K, V], error] {
 // Prefix returns the entries whose encoded keys begin with prefix as p encodes it, in
 // their order.
 func (v *View[K, V]) Prefix[P any](prefix P, p serde.Serde[P]) iter.Seq2[Entry[K, V], error] {
+	return prefixed(v.d, v.s, prefix, p)
+}
+
+func prefixed[K, V, P any](d KV[K, V], in ranged, prefix P, p serde.Serde[P]) iter.Seq2[Entry[K, V], error] {
 	lo, err := p.Append([]byte{}, prefix)
 	if err != nil {
 		return func(yield func(Entry[K, V], error) bool) { yield(Entry[K, V]{}, err) }
 	}
-	return v.d.scan(v.s, lo, behind(lo), false)
+	return d.scan(in, lo, behind(lo), false)
 }
 
 // behind is the first key that is greater than all which begin with prefix; nil if

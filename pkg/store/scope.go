@@ -15,6 +15,8 @@ type Scope interface {
 	// OpenStore returns the bytes of the store called name. It panics if the
 	// scope has no right to that store: a processor must declare what it uses.
 	OpenStore(name string) *state.Store
+	// ReadStore is OpenStore for who only reads.
+	ReadStore(name string) *state.Store
 	// Now is the timestamp, in ms, that a write gets which names none.
 	Now() int64
 	// Late counts a write that came too late to be kept.
@@ -38,6 +40,10 @@ type Spec struct {
 	Layout  state.Layout      // nil: an entry is what the changelog has
 	Serdes  Serdes            // of what the changelog has
 	Headers map[string][]byte // of the changelog's records that have a value
+
+	// ReadOnly says that who names the store only reads it: how it is kept is said
+	// elsewhere.
+	ReadOnly bool
 }
 
 // Serdes are those of a store, for the checks before the first record: a serde for an

@@ -32,6 +32,7 @@ func (b *Builder) Build() (*Topology, error) {
 		b.fail("nothing is read: start with From")
 	}
 	b.checkNodes()
+	b.checkStores()
 	groups := b.copartition()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
@@ -60,6 +61,29 @@ func (b *Builder) checkNodes() {
 		}
 		if src, ok := b.sources[n.topic.Resolve("")]; ok && b.upstream(src.node, n.parents[0]) {
 			b.fail("topic %q is written by a sink that it feeds: the loop never ends; write to another topic", n.topic.Name)
+		}
+	}
+}
+
+// checkStores finds stores that are only read, read as what they are not, or written by
+// processors although another topic is what they are restored from.
+func (b *Builder) checkStores() {
+	for _, n := range b.nodes {
+		for _, r := range n.reads {
+			switch have, ok := b.specs[r.Name]; {
+			case !ok:
+				b.fail("processor %q reads store %q, which nothing writes: name it without store.ForReading where it is written", n.name, r.Name)
+			case fmt.Sprintf("%T", have.Layout) != fmt.Sprintf("%T", r.Layout):
+				b.fail("processor %q reads store %q as of another kind: declare it once and use that declaration everywhere", n.name, r.Name)
+			}
+		}
+		if n.kind != "process" {
+			continue
+		}
+		for _, st := range n.stores {
+			if b.backed[st].Name != "" && !slices.ContainsFunc(n.reads, func(r store.Spec) bool { return r.Name == st }) {
+				b.fail("processor %q may write to store %q, whose changelog is the topic %q: what it wrote would not be restored; name it by store.ForReading", n.name, st, b.backed[st].Name)
+			}
 		}
 	}
 }

@@ -102,11 +102,12 @@ type node struct {
 	name    string // the author's; made from kind and place where there is none
 	parents []int
 	stores  []string
-	globals []string   // global tables that are read
-	topic   task.Topic // read or written
-	dynamic bool       // writes topics chosen per record
-	place   int        // in its sub-topology, once that is built
-	keyed   bool       // equal keys must meet: its inputs are co-partitioned
+	reads   []store.Spec // those of the stores that it only reads
+	globals []string     // global tables that are read
+	topic   task.Topic   // read or written
+	dynamic bool         // writes topics chosen per record
+	place   int          // in its sub-topology, once that is built
+	keyed   bool         // equal keys must meet: its inputs are co-partitioned
 	open    func(w wiring) error
 }
 

@@ -2,7 +2,9 @@ package topology
 
 import (
 	"bytes"
+	"fmt"
 
+	"github.com/leatstream/leat/internal/murmur"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/wire"
 	"github.com/leatstream/leat/pkg/serde"
@@ -42,14 +44,28 @@ func (s Subscription) Store(name string) Subscription {
 // JoinForeign is the table of fn(k, v, row) for every row of t whose foreign key, as
 // key returns it, is in right. An update of either side is one of the result. The
 // tables need not be partitioned alike. Nothing keeps the result: Materialize does.
-func (t Table[K, V]) JoinForeign[FK, R, O any](right Table[FK, R], via Subscription, key func(K, V) Opt[FK], fn func(k K, v V, row R) O) Table[K, O] {
-	return foreign(t, right, via, foreignJoin[K, V, FK, R, O]{inner, key, func(k K, v V, row Opt[R]) O { return fn(k, v, row.v) }})
+func (t Table[K, V]) JoinForeign[FK, R, O any](right Table[FK, R], via Subscription, key func(K, V) Opt[FK], fn func(k K, v V, row R) O, opts ...ForeignOption[FK]) Table[K, O] {
+	return foreign(t, right, via, foreignJoin[K, V, FK, R, O]{inner, key, func(k K, v V, row Opt[R]) O { return fn(k, v, row.v) }, opts})
 }
 
 // LeftJoinForeign is JoinForeign for every row of t, whether right has its foreign key
 // or not, or if it has none.
-func (t Table[K, V]) LeftJoinForeign[FK, R, O any](right Table[FK, R], via Subscription, key func(K, V) Opt[FK], fn func(k K, v V, row Opt[R]) O) Table[K, O] {
-	return foreign(t, right, via, foreignJoin[K, V, FK, R, O]{left, key, fn})
+func (t Table[K, V]) LeftJoinForeign[FK, R, O any](right Table[FK, R], via Subscription, key func(K, V) Opt[FK], fn func(k K, v V, row Opt[R]) O, opts ...ForeignOption[FK]) Table[K, O] {
+	return foreign(t, right, via, foreignJoin[K, V, FK, R, O]{left, key, fn, opts})
+}
+
+// A ForeignOption changes how a table is joined with one whose keys are of type FK.
+type ForeignOption[FK any] func(*foreignOptions[FK])
+
+type foreignOptions[FK any] struct {
+	place func(key FK, partitions int32) int32 // nil: by the bytes of the key
+}
+
+// RightPartitionedBy says in which partition of the right table the row of a key is, for
+// a table whose topic is not partitioned by the bytes of its keys (KIP-775). The answers
+// go to the partition that asked, however the left table is partitioned.
+func RightPartitionedBy[FK any](p func(key FK, partitions int32) int32) ForeignOption[FK] {
+	return func(o *foreignOptions[FK]) { o.place = p }
 }
 
 // A foreignJoin is what the author says of one.
@@ -57,6 +73,7 @@ type foreignJoin[K, V, FK, R, O any] struct {
 	kind joinKind
 	key  func(K, V) Opt[FK]
 	fn   func(K, V, Opt[R]) O
+	opts []ForeignOption[FK]
 }
 
 // foreign adds the nodes of a foreign-key join:
@@ -72,10 +89,14 @@ func foreign[K, V, FK, R, O any](t Table[K, V], right Table[FK, R], via Subscrip
 	t.needSerdes("foreign-key join")
 	right.needSerdes("foreign-key join")
 	t.wantOld()
+	var o foreignOptions[FK]
+	for _, opt := range j.opts {
+		opt(&o)
+	}
 	connect(b, node{kind: "subscribe", topic: task.Topic{Name: via.registration, Internal: true}}, t.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(update[K, V]) error, error) {
 			topic := resolve(w, via.registration)
-			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: topic, keyOf: j.key}
+			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: topic, keyOf: j.key, place: o.place}
 			s.key, s.value, s.foreign = internalAt(t.keys, topic, serde.Key), internalAt(t.values, topic, serde.Value), internalAt(right.keys, topic, serde.Key)
 			return s.process, nil
 		})
@@ -117,6 +138,7 @@ type subscriber[K, V, FK any] struct {
 	kind    joinKind
 	topic   string
 	keyOf   func(K, V) Opt[FK]
+	place   func(FK, int32) int32
 	key     serde.Serde[K]
 	value   serde.Serde[V]
 	foreign serde.Serde[FK]
@@ -200,10 +222,40 @@ func (s *subscriber[K, V, FK]) send(u *update[K, V], foreign []byte, in wire.Ins
 	a := s.w.t.Arena()
 	o := task.Output{Topic: s.topic, Partition: task.ByKey, Key: foreign, Time: u.Time, Headers: u.headers}
 	o.Value = a.Take(wire.AppendSubscription(a.Tail(), sub))
+	if foreign != nil {
+		if o.Partition, err = s.partition(foreign); err != nil {
+			return s.w.t.Lose(err)
+		}
+	}
 	if err := s.w.t.Send(o); err != nil {
 		return s.w.t.Lose(err)
 	}
 	return nil
+}
+
+// partition is where the right side has the row of a foreign key: that of a window, where
+// its key is.
+func (s *subscriber[K, V, FK]) partition(foreign []byte) (int32, error) {
+	router, windowed := s.foreign.(serde.Router)
+	if s.place == nil && !windowed {
+		return task.ByKey, nil
+	}
+	n, err := s.w.t.Partitions(s.topic)
+	if err != nil {
+		return 0, err
+	}
+	if s.place == nil {
+		return murmur.Partition(router.Route(foreign), n), nil
+	}
+	fk, err := s.foreign.Decode(foreign)
+	if err != nil {
+		return 0, err
+	}
+	p := s.place(fk, n)
+	if p < 0 || p >= n {
+		return 0, fmt.Errorf("partition %d was chosen for topic %q, which has %d", p, s.topic, n)
+	}
+	return p, nil
 }
 
 // publish adds the right side of a foreign-key join.

@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 	"github.com/leatstream/leat/pkg/topology/topologytest"
+	"github.com/leatstream/leat/pkg/window"
 )
 
 // Letters hold the key of the digit that they go with, "-" being none.
@@ -140,4 +142,56 @@ func ExampleTable_JoinForeign() {
 	// o2 Ann pays $$$
 	// o1 Ann Smith pays $$
 	// o2 Ann Smith pays $$$
+}
+
+// A right table that is partitioned by something else than the bytes of its keys is
+// found where it is, and the answers find the left rows.
+func TestForeignJoinPartitioner(t *testing.T) {
+	t.Parallel()
+	reversed := func(key string, n int32) int32 { return n - 1 - int32(key[0])%n }
+	via := func(name string) topology.Repartition[string, string] {
+		return topology.NewRepartition(name, serde.String, serde.String).PartitionedBy(func(r textRecord, n int32) topology.Opt[[]int32] {
+			return topology.Some([]int32{reversed(r.Key, n)})
+		})
+	}
+	b := topology.New()
+	key := func(_, v string) topology.Opt[string] { return topology.Some(v) }
+	b.From(letters).Repartition(via("l")).Table(text("l")).
+		LeftJoinForeign(b.From(digits).Repartition(via("d")).Table(text("d")), topology.NewSubscription("j"), key,
+			func(k, v string, row topology.Opt[string]) string { return k + v + row.Or("?") }, topology.RightPartitionedBy(reversed)).
+		Stream().To(result)
+	d := topologytest.New(t, b, topologytest.Partitions(5))
+	got := steps(d, "letters 1=x", "digits x=7", "letters 2=x", "digits y=8", "letters 1=y", "digits z=3", "letters 3=z", "letters 1=null")
+	expect(t, got, "1=1x?", "1=1x7", "2=2x7", "", "1=1y8", "", "3=3z3", "1=null")
+
+	b = topology.New()
+	rows := b.Table(letters, text("l"))
+	rows.JoinForeign(rows, topology.NewSubscription("j"), key, func(k, v, row string) string { return k },
+		topology.RightPartitionedBy(func(string, int32) int32 { return 7 })).Stream().To(result)
+	var failed error
+	d = topologytest.New(t, b, topologytest.Partitions(2), topologytest.OnError(func(err error) { failed = err }))
+	if steps(d, "letters 1=x"); failed == nil || !strings.Contains(failed.Error(), "partition 7") {
+		t.Error(failed)
+	}
+}
+
+// Windowed tables are joined by foreign keys, from either side, as they are.
+func TestForeignJoinOfWindows(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	counts := topology.Windowed(b.From(letters), window.Tumbling(ms(10))).Count(store.Window("n", serde.String, serde.Int64))
+	counts.JoinForeign(b.Table(digits, text("d")), topology.NewSubscription("j"),
+		func(w window.Windowed[string], _ int64) topology.Opt[string] { return topology.Some(w.Key) },
+		func(w window.Windowed[string], n int64, name string) string { return fmt.Sprint(w.Span, " ", name, n) }).
+		Stream().Map(func(w window.Windowed[string], v string) (string, string) { return w.Key, v }).To(result)
+	stays := topology.Sessions(b.From(letters), window.Sessions(ms(10))).Count(store.Session("s", serde.String, serde.Int64))
+	b.Table(topology.NewTopic("asks", serde.String, serde.String), text("a")).JoinForeign(stays, topology.NewSubscription("k"),
+		func(k, _ string) topology.Opt[window.Windowed[string]] {
+			return topology.Some(window.Windowed[string]{Key: k})
+		},
+		func(_, v string, n int64) string { return fmt.Sprint(v, n) }).
+		Stream().To(result)
+	d := topologytest.New(t, b, topologytest.Partitions(3))
+	got := steps(d, "letters x=1", "digits x=Ann", "asks x=stay of ", "letters x=2")
+	expect(t, got, "", "x=0/10 Ann1", "x=stay of 1", "x=stay of 2 x=0/10 Ann2")
 }

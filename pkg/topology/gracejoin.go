@@ -93,7 +93,10 @@ func (g *gracer[K, V]) process(r Record[K, V]) error {
 		for _, h := range c.Headers {
 			r.Headers = append(r.Headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 		}
-		return g.join(r)
+		was := g.w.t.SetOrigin(task.Origin{Topic: c.Topic, Partition: c.Partition, Offset: c.Offset})
+		err := g.join(r)
+		g.w.t.SetOrigin(was)
+		return err
 	})
 	g.expect(next)
 	return err
@@ -102,8 +105,8 @@ func (g *gracer[K, V]) process(r Record[K, V]) error {
 // context is where the record in hand came from.
 func (g *gracer[K, V]) context(r *Record[K, V]) wire.Context {
 	c := wire.Context{Time: r.Time.UnixMilli(), Partition: g.w.t.Partition(), Offset: -1}
-	if m, topic := g.w.t.Current(); m != nil {
-		c.Topic, c.Offset = topic, m.Offset
+	if from, ok := g.w.t.Origin(); ok {
+		c.Topic, c.Partition, c.Offset = from.Topic, from.Partition, from.Offset
 	}
 	for _, h := range r.Headers {
 		c.Headers = append(c.Headers, wire.Header(h))

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/window"
 )
@@ -106,9 +107,13 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 		}
 		return g.process
 	})
-	t := Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	keys, values := st.Serdes()
+	t := Table[window.Windowed[K], A]{b: b, id: id, closing: &closing{grace: keep}, values: values, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return sessionReader[K, A]{st.Open(scope{t, n})}
 	}}
+	if keys != nil {
+		t.keys = serde.SessionWindowed(keys)
+	}
 	if o.coalesce && !s.onClose {
 		t = inHindsight(t, st.Name())
 	}
@@ -148,7 +153,9 @@ func (g *sessions[K, V, A]) process(rec Record[K, V]) error {
 		g.w.t.Drop(task.DropNullValue)
 		return nil
 	}
-	if err := g.take(r, at, closed); err != nil {
+	was := g.w.t.SetNow(at)
+	err := g.take(r, at, closed)
+	if g.w.t.SetNow(was); err != nil {
 		return err
 	}
 	return g.close(r, closed)

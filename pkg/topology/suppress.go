@@ -54,6 +54,15 @@ type closing struct {
 	never bool
 }
 
+// and is how the windows of a join close: when those of both sides have, or it is not
+// known.
+func (c *closing) and(other *closing) *closing {
+	if c == nil || other == nil {
+		return nil
+	}
+	return &closing{max(c.grace, other.grace), c.never || other.never}
+}
+
 // A BufferFullError stops the service: a suppression's buffer that must not let
 // anything go early holds more than it may.
 type BufferFullError struct {
@@ -170,8 +179,8 @@ func (p *suppressor[K, V]) over() bool {
 // origin says where an update came from, as the buffer keeps it.
 func (p *suppressor[K, V]) origin(u *update[K, V]) []byte {
 	c := wire.Context{Time: u.Time, Offset: -1, Partition: p.w.t.Partition()}
-	if m, topic := p.w.t.Current(); m != nil {
-		c.Topic, c.Offset = topic, m.Offset
+	if from, ok := p.w.t.Origin(); ok {
+		c.Topic, c.Partition, c.Offset = from.Topic, from.Partition, from.Offset
 	}
 	p.headers = p.headers[:0]
 	for _, h := range u.headers {
@@ -182,7 +191,8 @@ func (p *suppressor[K, V]) origin(u *update[K, V]) []byte {
 	return p.context
 }
 
-// emit lets an update go, with the timestamp and the headers that it came with.
+// emit lets an update go, with the timestamp, the headers and the metadata that it came
+// with.
 func (p *suppressor[K, V]) emit(b store.Buffered[K, V]) error {
 	if b.NullNew && p.s.final {
 		return nil
@@ -196,7 +206,10 @@ func (p *suppressor[K, V]) emit(b store.Buffered[K, V]) error {
 	for _, h := range c.Headers {
 		u.headers = append(u.headers, Header{Key: h.Key, Value: append([]byte(nil), h.Value...)})
 	}
-	return p.out.Emit(u)
+	was := p.w.t.SetOrigin(task.Origin{Topic: c.Topic, Partition: c.Partition, Offset: c.Offset})
+	err = p.out.Emit(u)
+	p.w.t.SetOrigin(was)
+	return err
 }
 
 // suppressed reads the rows of a suppressed table: those that its readers were told of.

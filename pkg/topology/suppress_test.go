@@ -193,6 +193,32 @@ func TestUntilWindowCloses(t *testing.T) {
 	}
 }
 
+// The windows of a join close when those of both its sides have.
+func TestUntilJoinedWindowsClose(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	counted := func(in topology.Topic[string, string], name string, grace int64) topology.Table[window.Windowed[string], int64] {
+		return topology.Windowed(b.From(in), window.Tumbling(ms(10)).Grace(ms(grace))).Count(store.Window(name, serde.String, serde.Int64))
+	}
+	held := store.Buffer("held", serde.TimeWindowed(serde.String, ms(10)), serde.String)
+	counted(heldIn, "l", 2).
+		LeftJoin(counted(letters, "r", 5), func(_ window.Windowed[string], l int64, r topology.Opt[int64]) string { return fmt.Sprint(l, r.Or(0)) }).
+		Suppress(topology.UntilWindowCloses(held)).
+		Stream().SelectKey(func(r topology.Record[window.Windowed[string], string]) string { return r.Key.String() }).
+		To(heldOut)
+	d := topologytest.New(t, b)
+	d.Pipe(heldIn, row("a", "x", 1))
+	d.Pipe(heldIn, row("b", "x", 13)) // closes the left window, not the right one
+	d.Pipe(letters, row("a", "x", 4))
+	if got := taken(d); got != "" {
+		t.Errorf("too early: %q", got)
+	}
+	d.Pipe(heldIn, row("b", "x", 15))
+	if got := taken(d); got != "a@0/10=1 1@4" {
+		t.Error(got)
+	}
+}
+
 func TestMistakesWithWindows(t *testing.T) {
 	t.Parallel()
 	key := serde.TimeWindowed(serde.String, ms(10))
@@ -203,6 +229,11 @@ func TestMistakesWithWindows(t *testing.T) {
 	for want, build := range map[string]func(b *topology.Builder){
 		"use UntilTimeLimit": func(b *topology.Builder) {
 			b.Table(counts, store.KeyValue("counts", key, serde.Int64)).Suppress(topology.UntilWindowCloses(held))
+		},
+		"does not come from a windowed": func(b *topology.Builder) { // not both sides of the join do
+			topology.Windowed(in(b), window.Tumbling(ms(10))).Count(kept).
+				Join(b.Table(counts, store.KeyValue("counts", key, serde.Int64)), func(_ window.Windowed[string], l, _ int64) int64 { return l }).
+				Suppress(topology.UntilWindowCloses(held))
 		},
 		"never end": func(b *topology.Builder) {
 			topology.Windowed(in(b), window.Unlimited(time.Unix(0, 0))).Count(kept).Suppress(topology.UntilWindowCloses(held))

@@ -59,7 +59,7 @@ func meet[K, V, R, O any](t Table[K, V], right Table[K, R], j joinKind, fn func(
 		return nil
 	}
 	return Table[K, O]{
-		b: t.b, id: t.b.add(n), keys: t.keys,
+		b: t.b, id: t.b.add(n), keys: t.keys, closing: t.closing.and(right.closing),
 		read: func(tk *task.Task) reader[K, O] {
 			return joined[K, V, R, O]{t.read(tk), right.read(tk), j.exists, fn}
 		},

@@ -1,7 +1,11 @@
 package topology
 
 import (
+	"math"
+	"time"
+
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/window"
 )
@@ -134,13 +138,25 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if t, ok := s.windows.(window.Time); ok {
 		ends.never = t.Endless()
 	}
-	t := Table[window.Windowed[K], A]{b: b, id: id, closing: ends, read: func(t *task.Task) reader[window.Windowed[K], A] {
+	keys, values := st.Serdes()
+	t := Table[window.Windowed[K], A]{b: b, id: id, closing: ends, values: values, read: func(t *task.Task) reader[window.Windowed[K], A] {
 		return windowReader[K, A]{st.Open(scope{t, n})}
 	}}
+	if keys != nil {
+		t.keys = serde.TimeWindowed(keys, duration(s.windows.Size()))
+	}
 	if o.coalesce && !s.onClose {
 		t = inHindsight(t, st.Name())
 	}
 	return t
+}
+
+// duration is ms as a duration, the longest there is for what has none.
+func duration(ms int64) time.Duration {
+	if ms > math.MaxInt64/int64(time.Millisecond) {
+		return math.MaxInt64
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // nowSuffix, behind a node's name, names the stream time that the node has seen. No

@@ -283,6 +283,12 @@ func (d *Driver) OpenStore(name string) *state.Store {
 	return d.store(name, 0)
 }
 
+// ReadStore is OpenStore; it serves store.KV.Reader.
+func (d *Driver) ReadStore(name string) *state.Store {
+	d.tb.Helper()
+	return d.store(name, 0)
+}
+
 // Partition is the scope of one partition's stores, for a driver of several.
 func (d *Driver) Partition(p int32) Scope { return Scope{d, p} }
 
@@ -294,6 +300,9 @@ type Scope struct {
 
 // OpenStore returns the bytes of a store; it serves store.KV.Open.
 func (s Scope) OpenStore(name string) *state.Store { return s.d.store(name, s.p) }
+
+// ReadStore is OpenStore; it serves store.KV.Reader.
+func (s Scope) ReadStore(name string) *state.Store { return s.d.store(name, s.p) }
 
 // Now is the driver's clock.
 func (s Scope) Now() int64 { return s.d.now }
