@@ -4,7 +4,7 @@ export GOTOOLCHAIN = auto
 SHELL = bash
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES = . integration bench/avro bench/formats
+MODULES = . integration bench/avro bench/formats bench/peers
 DURATION ?= 3m
 SEED ?= $(shell echo $$RANDOM)
 
@@ -12,7 +12,7 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro bench-formats image clean
+.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro bench-formats bench-peers image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,10 @@ bench-avro: ## compare the Avro codecs with other libraries for Go
 
 bench-formats: ## compare JSON, Protobuf, JSON Schema and the registry's frames with other libraries for Go
 	$(GO) -C bench/formats test -bench . -benchtime 100ms -count 6
+
+ROUNDS ?= 5
+bench-peers: ## run beside Kafka Streams and bare franz-go on a real Kafka, ROUNDS=5 times each; JOBS=copy,count,... or all
+	@$(GO) -C bench/peers build -o ../../bin/peers . && cd bench/peers && ../../bin/peers -rounds $(ROUNDS) -jobs '$(JOBS)' $(if $(RECORDS),-records $(RECORDS))
 
 image: ## build the container image leat/processor
 	rm -rf bin/image && mkdir -p bin/image/{etc/ssl/certs,tmp,var/lib/leat}

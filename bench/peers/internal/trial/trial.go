@@ -1,0 +1,176 @@
+// Package trial measures one run of one program, from outside: by the offsets that its group commits, by timestamps in
+// what it writes, and by what the system says of the process.
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/leatstream/leat/bench/peers/internal/broker"
+	"github.com/leatstream/leat/bench/peers/internal/child"
+)
+
+// A Metric is something that is measured.
+type Metric string
+
+const (
+	Rate    Metric = "records/s"
+	CPU     Metric = "CPU us/record"
+	Peak    Metric = "peak MB"
+	P50     Metric = "p50 ms"
+	P99     Metric = "p99 ms"
+	First   Metric = "first output ms"
+	Memory  Metric = "MB"
+	IdleCPU Metric = "CPU ms/s"
+	Reads   Metric = "engine reads/s"
+	Others  Metric = "others' share of the CPUs, %" // how noisy the machine was: CPU time of neither the program nor the broker
+)
+
+// A Run is what was measured.
+type Run map[Metric]float64
+
+// A Trial is a program at work on an input. Its measurements start the program; who calls one ends Process afterwards,
+// if it is not nil.
+type Trial struct {
+	Broker      *broker.Broker
+	Start       func() (*child.Process, error)
+	Process     *child.Process
+	Application string // its group
+	In          broker.Input
+	Repartition string // count what of this internal topic has been processed, not of the input
+	Out         string
+	CPUs        int
+}
+
+// patience is how long a program may commit nothing new before it is given up.
+const patience = 2 * time.Minute
+
+// look is how often the committed offsets are asked for.
+const look = 20 * time.Millisecond
+
+// warm is the part of an input after which a run is measured.
+const warm = 0.2
+
+// Rate measures from the moment when a fifth of the input has been processed until all has.
+func (t *Trial) Rate(ctx context.Context) (Run, error) {
+	if err := t.start(); err != nil {
+		return nil, err
+	}
+	total := int64(t.In.Records)
+	if _, err := t.progress(ctx, int64(warm*float64(total))); err != nil {
+		return nil, err
+	}
+	u, err := t.begin()
+	if err != nil {
+		return nil, err
+	}
+	from, err := t.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if _, err := t.progress(ctx, total); err != nil {
+		return nil, err
+	}
+	took := time.Since(began)
+	run, cpu, err := t.end(u, took)
+	if err != nil {
+		return nil, err
+	}
+	done := float64(total - from)
+	run[Rate] = done / took.Seconds()
+	run[CPU] = float64(cpu.Microseconds()) / done
+	return run, nil
+}
+
+func (t *Trial) start() (err error) {
+	t.Process, err = t.Start()
+	return err
+}
+
+// progress waits until n records have been processed, and returns how many have.
+func (t *Trial) progress(ctx context.Context, n int64) (int64, error) {
+	last, since := int64(-1), time.Now()
+	for {
+		c, err := t.committed(ctx)
+		if err == nil && c >= n {
+			return c, nil
+		}
+		if c > last {
+			last, since = c, time.Now()
+		}
+		if time.Since(since) > patience {
+			return 0, fmt.Errorf("nothing was committed for %v, at %d of %d (%v):\n%s", patience, last, n, err, t.Process.Output())
+		}
+		select {
+		case <-t.Process.Ended:
+			return 0, fmt.Errorf("it has ended, at %d of %d:\n%s", last, n, t.Process.Output())
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		case <-time.After(look):
+		}
+	}
+}
+
+// committed is how many records the group has processed.
+func (t *Trial) committed(ctx context.Context) (n int64, err error) {
+	offsets, err := t.Broker.Admin.FetchOffsets(ctx, t.Application)
+	if err != nil {
+		return 0, err
+	}
+	for topic, partitions := range offsets {
+		counts := topic == t.In.Topic()
+		if t.Repartition != "" {
+			counts = strings.HasSuffix(topic, t.Repartition)
+		}
+		for _, p := range partitions {
+			if counts && p.At > 0 {
+				n += p.At
+			}
+		}
+	}
+	return n, nil
+}
+
+// usage is what had been used at some moment.
+type usage struct{ own, broker, machine time.Duration }
+
+func (t *Trial) begin() (u usage, err error) {
+	var errs [3]error
+	u.own, errs[0] = t.Process.CPU()
+	u.broker, errs[1] = t.Broker.Process.CPU()
+	u.machine, errs[2] = child.Machine()
+	return u, errors.Join(errs[:]...)
+}
+
+// end is what the process has used since u.
+func (t *Trial) end(u usage, took time.Duration) (run Run, cpu time.Duration, err error) {
+	now, err := t.begin()
+	if err != nil {
+		return nil, 0, err
+	}
+	_, peak, err := t.Process.Memory()
+	if err != nil {
+		return nil, 0, err
+	}
+	others := (now.machine - u.machine) - (now.own - u.own) - (now.broker - u.broker)
+	run = Run{
+		Peak:   float64(peak) / 1e6,
+		Others: 100 * max(0, others.Seconds()) / took.Seconds() / float64(t.CPUs),
+	}
+	return run, now.own - u.own, nil
+}
+
+// String prints what was measured, in no more digits than count.
+func (r Run) String() string {
+	var parts []string
+	for _, m := range slices.Sorted(maps.Keys(r)) {
+		parts = append(parts, fmt.Sprintf("%.5g %s", r[m], m))
+	}
+	return strings.Join(parts, ", ")
+}
