@@ -24,6 +24,8 @@ func form(l Layout) string {
 	switch l := l.(type) {
 	case Plain:
 		return ""
+	case Recent:
+		return fmt.Sprintf("%T", l) // how many there may be does not matter
 	case Segments:
 		l.Retention = 0 // decides what is read, not where it is
 		return fmt.Sprintf("%T%+v", l, l)

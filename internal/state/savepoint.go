@@ -4,6 +4,7 @@ package state
 type undo struct {
 	e        *entry
 	cur, old value
+	changed  int64
 	dirty    bool
 }
 
@@ -27,7 +28,7 @@ func (s *Store) Undo() {
 	s.observed, s.expiring, s.number, s.log = s.markedTime, s.markedFloor, s.markedNumber, s.log[:s.markedLog]
 	for i := len(s.journal) - 1; i >= 0; i-- {
 		u := s.journal[i]
-		u.e.cur, u.e.old = u.cur, u.old
+		u.e.cur, u.e.old, u.e.changed = u.cur, u.old, u.changed
 		if u.dirty {
 			s.account(u.e)
 			continue

@@ -150,13 +150,13 @@ func (s *Store) change(key []byte) *entry {
 		e = s.enter(key)
 	}
 	e.used = true
-	s.changed++
-	e.changed = s.changed
 	was := e.cur
 	if s.marked {
-		s.journal = append(s.journal, undo{e, e.cur, e.old, e.dirty})
+		s.journal = append(s.journal, undo{e, e.cur, e.old, e.changed, e.dirty})
 		e.cur.raw = nil // the journal keeps it
 	}
+	s.changed++
+	e.changed = s.changed
 	if e.dirty {
 		return e
 	}

@@ -59,7 +59,11 @@ func (t *Task) tell() error {
 // log writes the changes of a store to its changelog.
 func (t *Task) log(s *StorePartition) error {
 	layout := s.State.Layout()
-	err := s.State.Changes(func(c state.Change) error {
+	changes := s.State.Changes
+	if _, ok := layout.(interface{ LogsByUse() }); ok {
+		changes = s.State.LastChanges
+	}
+	err := changes(func(c state.Change) error {
 		if c.Key = layout.Logged(c.Key); c.Key == nil {
 			return nil
 		}

@@ -20,15 +20,17 @@ import (
 // the bytes of the encoded key. Its changes go to a compacted changelog topic
 // called <application>-<name>-changelog.
 type KV[K, V any] struct {
-	spec  Spec
-	key   serde.Serde[K]
-	value serde.Serde[V]
+	spec    Spec
+	key     serde.Serde[K]
+	value   serde.Serde[V]
+	bounded bool
+	most    int64 // entries, if it is bounded
 }
 
 // KeyValue describes the key-value store called name. The name is durable: the
 // changelog topic derives from it.
 func KeyValue[K, V any](name string, key serde.Serde[K], value serde.Serde[V]) KV[K, V] {
-	return KV[K, V]{Spec{Name: name, Logged: true}, key, value}
+	return KV[K, V]{spec: Spec{Name: name, Logged: true}, key: key, value: value}
 }
 
 // Unlogged returns a copy of d without a changelog: the store is lost with the
@@ -54,6 +56,9 @@ func (d KV[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) { return d
 // Spec is what the runtime needs to know of the store.
 func (d KV[K, V]) Spec() Spec {
 	s := d.spec
+	if d.bounded {
+		s.Layout = state.Recent{Most: d.most}
+	}
 	s.Serdes = serdesOf(d.key, d.value, 0)
 	return s
 }
@@ -101,7 +106,7 @@ func (v *View[K, V]) Load(k K) (val V, at int64, ok bool, err error) {
 	if v.buf, err = v.d.key.Append(v.buf[:0], k); err != nil {
 		return val, 0, false, err
 	}
-	raw, at, ok, err := v.s.Get(v.buf)
+	raw, at, ok, err := v.get(v.buf)
 	if err != nil || !ok {
 		return val, 0, false, err
 	}
@@ -123,12 +128,10 @@ func (v *View[K, V]) Store(k K, val V, at int64) (err error) {
 		return err
 	}
 	if b == nil { // the value is null
-		v.s.Delete(v.buf, at)
-		return nil
+		return v.remove(v.buf, at)
 	}
 	v.buf = b
-	v.s.Put(b[:n:n], b[n:], at)
-	return nil
+	return v.put(b[:n:n], b[n:], at)
 }
 
 // Delete removes k, with the timestamp of the record in hand.
@@ -139,33 +142,36 @@ func (v *View[K, V]) Remove(k K, at int64) (err error) {
 	if v.buf, err = v.d.key.Append(v.buf[:0], k); err != nil {
 		return err
 	}
-	v.s.Delete(v.buf, at)
-	return nil
+	return v.remove(v.buf, at)
 }
 
 // All returns every entry in the order of the encoded keys. The store may be
 // written to meanwhile: a key that has not been reached yet is seen as it is when
 // it is reached. After an error the sequence ends.
-func (v *View[K, V]) All() iter.Seq2[Entry[K, V], error] { return v.d.scan(v.s, nil, nil, false) }
+func (v *View[K, V]) All() iter.Seq2[Entry[K, V], error] {
+	return v.d.scan(v.entries(), nil, nil, false)
+}
 
 // Reversed is All in the opposite order.
-func (v *View[K, V]) Reversed() iter.Seq2[Entry[K, V], error] { return v.d.scan(v.s, nil, nil, true) }
+func (v *View[K, V]) Reversed() iter.Seq2[Entry[K, V], error] {
+	return v.d.scan(v.entries(), nil, nil, true)
+}
 
 // Range returns the entries from lo, inclusive, to hi, exclusive, in the order of
 // the encoded keys.
 func (v *View[K, V]) Range(lo, hi K) iter.Seq2[Entry[K, V], error] {
-	return v.d.span(v.s, lo, hi, forward)
+	return v.d.span(v.entries(), lo, hi, forward)
 }
 
 // RangeReversed is Range in the opposite order.
 func (v *View[K, V]) RangeReversed(lo, hi K) iter.Seq2[Entry[K, V], error] {
-	return v.d.span(v.s, lo, hi, backward)
+	return v.d.span(v.entries(), lo, hi, backward)
 }
 
 // Prefix returns the entries whose encoded keys begin with prefix as p encodes it, in
 // their order.
 func (v *View[K, V]) Prefix[P any](prefix P, p serde.Serde[P]) iter.Seq2[Entry[K, V], error] {
-	return prefixed(v.d, v.s, prefix, p)
+	return prefixed(v.d, v.entries(), prefix, p)
 }
 
 func prefixed[K, V, P any](d KV[K, V], in ranged, prefix P, p serde.Serde[P]) iter.Seq2[Entry[K, V], error] {

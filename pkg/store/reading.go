@@ -32,7 +32,7 @@ func (s readScope) OpenStore(name string) *state.Store { return s.ReadStore(name
 // of its task, sees what the task has written, and is not safe for concurrent use.
 func (d KV[K, V]) Reader(s Scope) *ReadOnly[K, V] {
 	v := d.Open(readScope{s})
-	return &ReadOnly[K, V]{d: v.d, in: v.s, get: func(key []byte) ([]byte, int64, bool, error) { return v.s.Get(key) }}
+	return &ReadOnly[K, V]{d: v.d, in: v.entries(), get: v.peek}
 }
 
 // Reader returns a view of the store in s that only reads.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
@@ -159,6 +160,9 @@ func (b *Builder) claim(store, by string) {
 func (b *Builder) use(d store.Descriptor) {
 	b.checkName("store", d.Name())
 	spec := d.Spec()
+	if l, ok := spec.Layout.(state.Recent); ok && l.Most < 1 {
+		b.fail("store %q is to keep %d entries: let it keep 1 or more", spec.Name, l.Most)
+	}
 	if have, ok := b.specs[spec.Name]; ok && (have.Logged != spec.Logged || !maps.Equal(have.Configs, spec.Configs)) {
 		b.fail("store %q is declared in two different ways: declare it once and use that declaration everywhere", spec.Name)
 	}

@@ -145,6 +145,11 @@ func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []Ta
 	if o.backed && s.b.backed[st.Name()].Name == "" {
 		s.b.fail("table %q: only Builder.Table can have its source topic as changelog", st.Name())
 	}
+	if most, bounded := st.Most(); bounded {
+		if o.coalesce = false; o.backed {
+			s.b.fail("table %q has its source topic as changelog, and its store keeps %d entries: what it deletes is in the topic still; keep it in a store.KeyValue, or leave SourceAsChangelog out", st.Name(), most)
+		}
+	}
 	s.needsKey(kind, st.Name())
 	s.b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
