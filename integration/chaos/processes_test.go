@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/leatstream/leat/integration/internal/program"
+	"github.com/leatstream/leat/internal/failpoint"
 )
 
 func (tr *trial) start(r *replica) (err error) {
@@ -44,7 +46,8 @@ func (tr *trial) alive() error {
 
 func (tr *trial) anyOf(rnd *rand.Rand) *replica { return tr.replicas[rnd.IntN(len(tr.replicas))] }
 
-// kill kills a replica, and starts it again.
+// kill kills a replica, starts it again so that it kills itself at a point of a commit, at every other one, and starts it
+// again.
 func (tr *trial) kill(rnd *rand.Rand) (what string, err error) {
 	r, away := tr.anyOf(rnd), between(rnd, 0, 3*time.Second)
 	what = fmt.Sprintf("%s, away for %v", r.Name, away.Round(time.Millisecond))
@@ -53,7 +56,34 @@ func (tr *trial) kill(rnd *rand.Rand) (what string, err error) {
 	}
 	r.p.Kill()
 	time.Sleep(away)
+	points := tr.points()
+	rnd.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	for _, at := range points {
+		what += ", then at " + string(at)
+		if err := tr.killAt(r, at); err != nil {
+			return what, err
+		}
+	}
 	return what, tr.start(r)
+}
+
+// points are those that a commit of this guarantee comes to.
+func (tr *trial) points() []failpoint.Point {
+	if tr.result.guarantee == atLeastOnce {
+		return []failpoint.Point{failpoint.Flushed, failpoint.EngineSet}
+	}
+	return slices.Clone(failpoint.Points)
+}
+
+// killAt starts a replica, which kills itself soon after it has reached a point.
+func (tr *trial) killAt(r *replica, at failpoint.Point) (err error) {
+	if r.p, err = r.Start(fmt.Sprintf("LEAT_FAILPOINT=%s=%g", at, 0.3)); err != nil {
+		return err
+	}
+	r.up = false
+	ctx, cancel := context.WithTimeoutCause(tr.ctx, patience, errPatience)
+	defer cancel()
+	return r.p.Killed(ctx)
 }
 
 // restart stops a replica cleanly, and starts it again.
