@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -194,4 +195,46 @@ func (tr *trial) reached(end time.Time, offsets kadm.ListedOffsets) error {
 		})
 		return err
 	})
+}
+
+// behind is how many records a partition may lag without being mentioned.
+const behind = 300
+
+// picture is what may keep results from coming: a group that is not at rest, partitions without a leader, transactions
+// that are open.
+func (tr *trial) picture(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	g, err := tr.group(ctx)
+	what := []string{fmt.Sprintf("%d members, state %q (%v)", len(g.Members), g.State, err)}
+	names := tr.names(append(append([]string{regrouped}, inputs...), outputs...))
+	topics, err := tr.topics.Admin.ListTopics(ctx, names...)
+	if err != nil {
+		return strings.Join(append(what, err.Error()), "; ")
+	}
+	topics.EachPartition(func(p kadm.PartitionDetail) {
+		if p.Err != nil || p.Leader < 0 {
+			what = append(what, fmt.Sprintf("%s[%d] is led by %d, in sync are %v (%v)", p.Topic, p.Partition, p.Leader, p.ISR, p.Err))
+		}
+	})
+	ends, err := tr.topics.Admin.ListEndOffsets(ctx, names...)
+	stable, stableErr := tr.topics.Admin.ListCommittedOffsets(ctx, names...)
+	if err := errors.Join(err, stableErr); err != nil {
+		return strings.Join(append(what, err.Error()), "; ")
+	}
+	stable.Each(func(o kadm.ListedOffset) {
+		if end, _ := ends.Lookup(o.Topic, o.Partition); o.Err != nil || o.Offset < end.Offset {
+			what = append(what, fmt.Sprintf("%s[%d] is open since %d of %d (%v)", o.Topic, o.Partition, o.Offset, end.Offset, o.Err))
+		}
+	})
+	committed, err := tr.topics.Admin.FetchOffsets(ctx, tr.app)
+	if err != nil {
+		return strings.Join(append(what, err.Error()), "; ")
+	}
+	committed.Each(func(o kadm.OffsetResponse) {
+		if end, ok := ends.Lookup(o.Topic, o.Partition); ok && end.Offset-o.At > behind {
+			what = append(what, fmt.Sprintf("%s[%d] is processed up to %d of %d", o.Topic, o.Partition, o.At, end.Offset))
+		}
+	})
+	return strings.Join(what, "; ")
 }

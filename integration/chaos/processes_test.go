@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/leatstream/leat/integration/internal/program"
 	"github.com/leatstream/leat/internal/failpoint"
 )
@@ -177,24 +179,30 @@ func (tr *trial) fullDisk() (what string, err error) {
 }
 
 // zombie stops a replica in its tracks until the group has given it up and its successors have committed, and then lets
-// it go on.
+// it go on. One that knows at once what it has lost tries to write nothing: then another try is made.
 func (tr *trial) zombie(rnd *rand.Rand) (what string, err error) {
-	r := tr.anyOf(rnd)
-	if err := tr.alive(); err != nil {
-		return r.Name, err
+	for range 5 {
+		r := tr.anyOf(rnd)
+		said, tried, err := tr.sleepThrough(r)
+		if what += r.Name + said; err != nil || tried {
+			return what, err
+		}
+		what += ", then "
 	}
-	if err := tr.settled(replicas); err != nil {
-		return r.Name, err
-	}
-	held, err := tr.heldBy(r.Name)
-	if err == nil {
-		err = tr.advanced(held) // it is at work
-	}
+	return what + "no more tries", nil
+}
+
+// sleepThrough lets one replica be a zombie, and reports whether it tried to write.
+func (tr *trial) sleepThrough(r *replica) (what string, tried bool, err error) {
+	held, err := tr.atWork(r)
 	if err != nil {
-		return r.Name, err
+		return "", false, err
 	}
 	if err := r.p.Pause(); err != nil {
-		return r.Name, err
+		return "", false, err
+	}
+	if !hasTasks(r.p) { // lost a moment ago, maybe because of what befalls the brokers
+		return " had nothing to lose", false, r.p.Unpause()
 	}
 	begun, err := tr.succeeded(r.Name, held)
 	woken := time.Now()
@@ -202,20 +210,43 @@ func (tr *trial) zombie(rnd *rand.Rand) (what string, err error) {
 		err = wakeErr
 	}
 	if err != nil {
-		return r.Name, err
+		return "", false, err
 	}
-	tried, err := tr.triedToWrite(r.p, woken)
-	if err != nil {
-		return r.Name, err
+	what = fmt.Sprintf(": successors committed at %s, it woke at %s", stamp(begun), stamp(woken))
+	line, err := tr.triedToWrite(r.p, woken)
+	if err != nil || line == nil {
+		return what + " and did not try to write", false, err
 	}
 	tr.result.mu.Lock()
 	defer tr.result.mu.Unlock()
-	what = fmt.Sprintf("%s: successors committed at %s, it woke at %s", r.Name, stamp(begun), stamp(woken))
-	if tried == nil {
-		return what + " and did not try to write", nil
-	}
 	tr.result.wrote++
-	return fmt.Sprintf("%s, tried to write, and was told at %s: %s: %s", what, stamp(tried.Time()), tried.Text("step"), tried.Text("err")), nil
+	return fmt.Sprintf("%s, tried to write, and was told at %s: %s: %s", what, stamp(line.Time()), line.Text("step"), line.Text("err")), true, nil
+}
+
+// atWork waits until a replica commits in all partitions that it has, in a group at rest.
+func (tr *trial) atWork(r *replica) (held kadm.OffsetsList, err error) {
+	if err := tr.alive(); err != nil {
+		return nil, err
+	}
+	if err := tr.settled(replicas); err != nil {
+		return nil, err
+	}
+	if held, err = tr.heldBy(r.Name); err != nil {
+		return nil, err
+	}
+	return held, tr.advanced(held)
+}
+
+// What a process logs when it is given tasks, and when it has lost all of them.
+const (
+	assigned = "assigned tasks"
+	lost     = "tasks lost: the group has gone on without this process"
+)
+
+// hasTasks reports whether a process believes to have tasks.
+func hasTasks(p *program.Process) bool {
+	given, taken := p.Lines(assigned), p.Lines(lost)
+	return len(given) > 0 && (len(taken) == 0 || given[len(given)-1].Time().After(taken[len(taken)-1].Time()))
 }
 
 func stamp(t time.Time) string { return t.Format("15:04:05.000") }
@@ -226,9 +257,12 @@ var refusal = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+: `)
 // triedToWrite finds, in the log of a process that has woken up, a broker's refusal of what it wrote or wanted to
 // commit. Nil: there is none, because it knew better.
 func (tr *trial) triedToWrite(p *program.Process, since time.Time) (tried program.Line, err error) {
-	const lost = "tasks lost: the group has gone on without this process"
 	var noticed program.Line
+	var ended error
 	err = tr.await(func(context.Context) error {
+		if ended = tr.alive(); ended != nil {
+			return nil
+		}
 		for _, l := range p.Lines("transaction failed; its tasks will be restored") {
 			if l.Time().After(since) && refusal.MatchString(l.Text("err")) {
 				tried = l
@@ -245,7 +279,7 @@ func (tr *trial) triedToWrite(p *program.Process, since time.Time) (tried progra
 		}
 		return errors.New("it neither tries to write nor notices that it has lost its tasks")
 	})
-	return tried, err
+	return tried, errors.Join(err, ended)
 }
 
 // settling is how long it may take a process that has lost its tasks to give up what it was about to write.

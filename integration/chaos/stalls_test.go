@@ -3,6 +3,8 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,11 +13,19 @@ import (
 
 // stalls know how long no results came.
 type stalls struct {
+	tr      *trial
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	last    map[place]time.Time // when results came there
+	told    time.Time           // when the last long stall was told of
 	longest stall
 }
+
+// A long stall is told of while it lasts, with what there is to see of the cluster.
+const (
+	longStall = 20 * time.Second
+	tellEvery = 10 * time.Second
+)
 
 // A stall is a time in which nothing came.
 type stall struct {
@@ -40,7 +50,7 @@ func watch(tr *trial) *stalls {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(tr.cluster.Seeds...), kgo.ConsumeTopics(tr.names(outputs)...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()))
 	tr.must(err)
-	s := &stalls{last: make(map[place]time.Time)}
+	s := &stalls{tr: tr, last: make(map[place]time.Time)}
 	ctx, stop := context.WithCancel(tr.ctx)
 	s.stop = stop
 	for _, topic := range tr.names(outputs) {
@@ -51,13 +61,16 @@ func watch(tr *trial) *stalls {
 	s.running.Go(func() {
 		defer cl.Close()
 		for ctx.Err() == nil {
-			fetches := cl.PollFetches(ctx)
+			polling, enough := context.WithTimeout(ctx, time.Second)
+			fetches := cl.PollFetches(polling)
+			enough()
 			now := time.Now()
 			fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 				if len(f.Records) > 0 {
 					s.came(place{f.Topic, f.Partition}, now)
 				}
 			})
+			s.tell(ctx, now)
 		}
 	})
 	return s
@@ -68,6 +81,25 @@ func (s *stalls) came(at place, now time.Time) {
 		s.longest = stall{took, at, now}
 	}
 	s.last[at] = now
+}
+
+// tell tells of what has stalled for long.
+func (s *stalls) tell(ctx context.Context, now time.Time) {
+	if now.Sub(s.told) < tellEvery {
+		return
+	}
+	var which []string
+	for at, last := range s.last {
+		if took := now.Sub(last); took > longStall {
+			which = append(which, fmt.Sprintf("%s[%d] for %v", strings.TrimPrefix(at.topic, s.tr.app), at.partition, took.Round(time.Second)))
+		}
+	}
+	if len(which) == 0 {
+		return
+	}
+	s.told = now
+	slices.Sort(which)
+	s.tr.Logf("%s nothing comes in %s: %s", stamp(now), strings.Join(which, ", "), s.tr.picture(ctx))
 }
 
 // end returns the longest stall of all.

@@ -47,16 +47,19 @@ var mode = sync.OnceValue(func() string {
 	return m
 })
 
-// script returns the path of a script of the folder kafka, which lies beside a parent of the test's folder.
+// script returns the path of a script of the folder kafka, which lies in a parent of the test's folder, or in the folder
+// integration of one.
 func script(name string) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		path := filepath.Join(dir, "kafka", name)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
+		for _, beside := range []string{"", "integration"} {
+			path := filepath.Join(dir, beside, "kafka", name)
+			if _, err := os.Stat(path); err == nil {
+				return path, nil
+			}
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {

@@ -96,7 +96,12 @@ const (
 type Batch struct {
 	Ops       []Op
 	Positions map[Namespace]Position
-	bytes     int
+
+	// Loose says that the changes are soon had again: a crash may lose them, and all that
+	// is written after them, up to the next batch that is not loose.
+	Loose bool
+
+	bytes int
 }
 
 // Set adds a write of key. A nil value is written as an empty one.
@@ -135,6 +140,6 @@ func (b *Batch) Empty() bool { return len(b.Ops) == 0 && len(b.Positions) == 0 }
 // Reset empties b and keeps its memory.
 func (b *Batch) Reset() {
 	clear(b.Ops)
-	b.Ops, b.bytes = b.Ops[:0], 0
+	b.Ops, b.bytes, b.Loose = b.Ops[:0], 0, false
 	clear(b.Positions)
 }

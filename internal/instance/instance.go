@@ -208,24 +208,6 @@ func (in *Instance) start(ctx context.Context) (err error) {
 	return in.launch(ctx)
 }
 
-// clientOptions are those of every client; a role tells them apart in a broker's
-// log. The one called admin is the first.
-func (in *Instance) clientOptions(role string) []kgo.Opt {
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(in.cfg.Brokers...),
-		kgo.ClientID(in.cfg.App + "-" + in.identity.InstanceID + "-" + role),
-		kgo.SoftwareNameAndVersion("leat", "v0"),
-		kgo.WithLogger(clientLog{in.log.With("client", role)}),
-	}
-	if in.cfg.Rack != "" {
-		opts = append(opts, kgo.Rack(in.cfg.Rack))
-	}
-	if role != "admin" { // which has shown that the configuration is right
-		opts = append(opts, kgo.AlwaysRetryEOF())
-	}
-	return append(opts, in.cfg.ClientOptions...)
-}
-
 // reach makes sure that there is a broker, and one that can do what is needed.
 func (in *Instance) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)

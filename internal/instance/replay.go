@@ -172,8 +172,11 @@ func (r *replay) start() (err error) {
 		r.from = p.Offset
 	}
 	r.pos = engine.Position{Topic: id, Offset: r.from}
-	r.restorer, err = state.NewRestorer(r.store)
-	return err
+	if r.restorer, err = state.NewRestorer(r.store); err != nil {
+		return err
+	}
+	r.restorer.Loose = !r.follows
+	return nil
 }
 
 // startOver throws local state away and asks anew where the changelog begins.

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/kafka"
 )
 
 // A Handler is told what becomes of tasks. Assigned, Revoked and Lost are called
@@ -151,7 +152,7 @@ func (m *Member) options() []kgo.Opt {
 		kgo.OnPartitionsAssigned(m.onSession),
 		kgo.OnPartitionsRevoked(m.onSessionEnd),
 		kgo.OnPartitionsLost(m.onLost),
-		kgo.WithHooks(&refresher{}),
+		kgo.WithHooks(&kafka.Refresher{}),
 	)
 	if cfg.Static {
 		opts = append(opts, kgo.InstanceID(cfg.Instance))
@@ -173,16 +174,22 @@ func (m *Member) options() []kgo.Opt {
 
 // retries is for how long a request is repeated when a connection breaks; after that kgo gives up all that is owned. It
 // allows one session by default, which would often be over before the repetition: a join is answered when the slowest
-// member has come, and the broker waits for the others' joins meanwhile, broken connections or not.
+// member has come, and the broker waits for the others' joins meanwhile, broken connections or not. A heartbeat that
+// reaches nobody says nothing of the group either: when a coordinator dies, the one that takes over gives every member
+// a session anew. To own on meanwhile does no harm, since nothing can be committed that the group does not agree to.
 func (m *Member) retries(key int16) time.Duration {
 	switch kmsg.Key(key) {
 	case kmsg.JoinGroup, kmsg.SyncGroup:
 		return m.cfg.RebalanceTimeout + m.cfg.SessionTimeout
 	case kmsg.Heartbeat:
-		return m.cfg.SessionTimeout
+		return m.cfg.SessionTimeout + failover
 	}
 	return 30 * time.Second // kgo's default
 }
+
+// failover is how long it may take the brokers to replace one that has died: its own
+// session, 9 s by default, and as much again for those that are busy.
+const failover = 20 * time.Second
 
 // Claim returns the claim to a task that is owned, for Identity.
 func (m *Member) Claim(task assign.Task) (Claim, bool) { return m.own.claim(task) }

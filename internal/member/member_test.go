@@ -158,6 +158,30 @@ func TestSessionTimesOut(t *testing.T) {
 	})
 }
 
+// The coordinator is away for longer than a session, and the brokers know that it was not the member's fault: nothing is
+// lost, and nothing moves.
+func TestCoordinatorAway(t *testing.T) {
+	inClusterAt(t, func(c *cluster) {
+		c.kafka.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			c.kafka.KeepControl()
+			req.(*kmsg.JoinGroupRequest).SessionTimeoutMillis *= 10 // whoever takes over begins sessions anew
+			return nil, nil, false
+		})
+		a := c.start("a", func(_ *process, cfg *Config) {
+			cfg.Options = append(cfg.Options, kgo.AlwaysRetryEOF(), kgo.RequestRetries(1000))
+		})
+		time.Sleep(settled)
+		before := a.owns()
+		a.take()
+		a.line.desert(fmt.Sprintf("localhost:%d", 9092+c.kafka.CoordinatorFor("g")))
+		time.Sleep(2 * sessionTimeout)
+		a.line.desert("")
+		time.Sleep(settled)
+		expect(t, "a", a.take(), "")
+		expect(t, "a owns", a.owns(), before)
+	}, 9092, 9093, 9094)
+}
+
 // A member that waits in a rebalance for one that is slow to commit loses nothing if its connection breaks, however long
 // it has waited.
 func TestConnectionBreaksInRebalance(t *testing.T) {

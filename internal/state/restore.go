@@ -9,6 +9,9 @@ import (
 // A Restorer brings a store up to its changelog: changes go straight to the
 // engine, in batches that each carry the position they bring it up to.
 type Restorer struct {
+	// Loose makes writes that a crash may lose: they are had again from the changelog.
+	Loose bool
+
 	s      *Store
 	batch  engine.Batch
 	arena  []byte
@@ -122,6 +125,7 @@ func (r *Restorer) room(n int) []byte {
 // Write makes the changes so far, together with p, committed state.
 func (r *Restorer) Write(p engine.Position) error {
 	r.batch.SetPosition(r.s.ns, p)
+	r.batch.Loose = r.Loose
 	if err := r.s.eng.Write(&r.batch); err != nil {
 		return r.s.fail("restore", err)
 	}

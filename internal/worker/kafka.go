@@ -41,6 +41,7 @@ var _ Kafka = Brokers{}
 
 // Producer implements Kafka.
 func (b Brokers) Producer(opts ...kgo.Opt) (Client, error) {
+	opts = append(opts, kgo.WithHooks(&kafka.Refresher{}))
 	return kgo.NewClient(append(b.Options[:len(b.Options):len(b.Options)], opts...)...)
 }
 

@@ -84,8 +84,13 @@ func TestMachineCrash(t *testing.T) {
 	files := vfs.NewCrashableMem()
 	e := mustOpen(t, "state", small, files)
 	defer func() { mustClose(t, e) }()
+	safe := int64(0) // batches that no crash may lose
 	for n := range int64(150) {
-		if err := e.Write(numbered(n)); err != nil {
+		b := numbered(n)
+		if b.Loose = rng.IntN(2) == 0; !b.Loose {
+			safe = n + 1
+		}
+		if err := e.Write(b); err != nil {
 			t.Fatal(err)
 		}
 		if rng.IntN(10) > 0 {
@@ -93,8 +98,8 @@ func TestMachineCrash(t *testing.T) {
 		}
 		kept := []int{0, rng.IntN(101), 100}[rng.IntN(3)]
 		after := mustOpen(t, "state", small, files.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rng}))
-		if got := wantPrefix(t, after); got > n+1 {
-			t.Errorf("after %d batches %d are there", n+1, got)
+		if got := wantPrefix(t, after); got > n+1 || got < safe {
+			t.Errorf("after %d batches, %d of them safe, %d are there", n+1, safe, got)
 		}
 		mustClose(t, after)
 		if t.Failed() {

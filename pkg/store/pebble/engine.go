@@ -2,9 +2,9 @@
 // database per process for all stores and partitions, so that memory and open
 // files do not grow with the number of tasks.
 //
-// It writes a log but does not sync it at every batch: the durable copy of a
-// store is its changelog, and each batch says how far it has come there. A
-// crash may lose the last batches, never one from the middle.
+// It syncs its log at every batch, unless that is loose, as those of a restore
+// are: the durable copy of a store is its changelog, and each batch says how far it
+// has come there. A crash may lose the last batches, never one from the middle.
 //
 // It is the only package that knows Pebble. Programs that keep their state in
 // memory do not link it.
@@ -108,7 +108,13 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if err := fill(batch, b); err != nil {
 		return err
 	}
-	return e.apply(batch)
+	// Without a sync the last batches are lost when the process is killed, since part
+	// of the log is still in its memory. Batches of a running task are few.
+	how := pebbledb.Sync
+	if b.Loose {
+		how = pebbledb.NoSync
+	}
+	return e.apply(batch, how)
 }
 
 // Drop implements engine.Engine. The space on disk is given back in the
@@ -130,18 +136,16 @@ func (e *Engine) Drop(ns engine.Namespace) error {
 	if err := batch.Delete(positionKey(ns), nil); err != nil {
 		return err
 	}
-	return e.apply(batch)
+	return e.apply(batch, pebbledb.Sync)
 }
 
 // apply writes a batch, unless the engine has failed. It looks again when it is
 // done, because a failed write to the log is reported there and not by Apply.
-func (e *Engine) apply(batch *pebbledb.Batch) error {
+func (e *Engine) apply(batch *pebbledb.Batch, how *pebbledb.WriteOptions) error {
 	if err := e.fuse.failure(); err != nil {
 		return err
 	}
-	// Without a sync the last batches are lost when the process is killed, since part
-	// of the log is still in its memory; batches are few, so it costs little.
-	if err := e.db.Apply(batch, pebbledb.Sync); err != nil {
+	if err := e.db.Apply(batch, how); err != nil {
 		return e.fuse.explain(err)
 	}
 	return e.fuse.failure()
