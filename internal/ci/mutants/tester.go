@@ -108,7 +108,7 @@ type result struct {
 // test runs a guard. What is not a test's failure is an error.
 func (t *tester) test(g guard, overlay string) (result, error) {
 	cmd := exec.Command("go", "test", "-json", "-count=1", "-vet=off", "-failfast", "-timeout", t.timeout.String(), "-overlay", overlay, "-run", g.pattern, g.pkg)
-	cmd.Env = append(os.Environ(), "LEAT_SEED=1") // a kill can be repeated
+	cmd.Env = append(os.Environ(), "LEAT_SEED=1", "SIM_SEEDS=2000") // a kill can be repeated, and does not take luck
 	out, err := cmd.Output()
 	r, broken := read(out)
 	switch exit, _ := errors.AsType[*exec.ExitError](err); {
