@@ -76,6 +76,10 @@ func (s *Store) Dirty() bool { return len(s.dirty) > 0 }
 func (s *Store) Commit() {
 	for _, e := range s.dirty {
 		e.dirty = false
+		if !e.pending && !e.cur.ok && e.absent { // it came and went
+			s.forget(e)
+			continue
+		}
 		s.logged += int64(len(e.key) + len(e.cur.raw))
 		if !e.pending {
 			e.pending = true
@@ -106,9 +110,7 @@ func (s *Store) Rollback() {
 // settle tidies up after the only change of e was taken back.
 func (s *Store) settle(e *entry) {
 	s.account(e)
-	if !e.pending && s.index != nil {
-		s.index.Delete(e)
-	}
+	s.place(e)
 	if !e.cur.known {
 		s.forget(e)
 	}
@@ -140,7 +142,7 @@ func (s *Store) Flush(b *engine.Batch) {
 	for _, e := range s.pending {
 		if e.cur.ok {
 			b.Set(s.ns, e.key, e.cur.raw)
-		} else {
+		} else if !e.absent {
 			b.Delete(s.ns, e.key)
 		}
 	}
@@ -155,7 +157,7 @@ func (s *Store) Flush(b *engine.Batch) {
 // Flushed says that the batch given to the last Flush has been written.
 func (s *Store) Flushed() {
 	for _, e := range s.pending {
-		e.pending = false
+		e.pending, e.indexed, e.absent = false, false, !e.cur.ok
 	}
 	if s.index != nil {
 		s.index.Clear()

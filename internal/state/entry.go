@@ -20,6 +20,8 @@ type entry struct {
 	changed int64 // counts the changes of the store
 	dirty   bool
 	pending bool
+	absent  bool // the engine is known not to have the key
+	indexed bool
 	used    bool // since the last eviction looked
 }
 

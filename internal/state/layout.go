@@ -245,11 +245,12 @@ func (s *Store) expire() {
 	floor := string(s.floorKey())
 	for key, e := range s.entries {
 		if key < floor {
+			e.pending = false
+			s.place(e)
 			s.forget(e)
 		}
 	}
-	s.pending = slices.DeleteFunc(s.pending, func(e *entry) bool { return string(e.key) < floor })
-	s.index = nil // built anew when next needed
+	s.pending = slices.DeleteFunc(s.pending, func(e *entry) bool { return !e.pending })
 }
 
 func (s *Store) floorKey() []byte { return binary.BigEndian.AppendUint64(nil, s.floor) }

@@ -47,7 +47,7 @@ func (s *Store) buildIndex() {
 	s.index = btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
 	for _, list := range [][]*entry{s.dirty, s.pending} {
 		for _, e := range list {
-			s.index.Set(e)
+			s.place(e)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (s *Store) Undo() {
 		u.e.cur, u.e.old, u.e.changed = u.cur, u.old, u.changed
 		if u.dirty {
 			s.account(u.e)
+			s.place(u.e)
 			continue
 		}
 		u.e.dirty = false

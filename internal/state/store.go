@@ -26,7 +26,7 @@ type Store struct {
 
 	dirty     []*entry              // changed since the last Commit or Rollback, by first change
 	pending   []*entry              // committed, but not in the engine
-	index     *btree.BTreeG[*entry] // dirty and pending in key order, from the first Range on
+	index     *btree.BTreeG[*entry] // what a Range must know of, in key order, from the first Range on
 	byLast    []*entry              // scratch of LastChanges
 	changed   int64                 // counts changes
 	journal   []undo
@@ -114,6 +114,18 @@ func (s *Store) Put(key, value []byte, time int64) {
 	e := s.change(key)
 	e.cur.set(value, time)
 	s.account(e)
+	s.place(e)
+}
+
+// Absent tells the store that key has no value, as the caller knows from a Range that
+// has shown all around it: the engine need not be asked. What the store has changed it
+// knows better.
+func (s *Store) Absent(key []byte) {
+	if s.entries[string(key)] == nil {
+		e := s.enter(key)
+		e.cur.known, e.absent = true, true
+		s.account(e)
+	}
 }
 
 // Delete removes key. The timestamp is that of the tombstone.
@@ -122,6 +134,7 @@ func (s *Store) Delete(key []byte, time int64) {
 	e.cur.set(nil, time)
 	e.cur.ok = false
 	s.account(e)
+	s.place(e)
 }
 
 // load makes the entry of a key from what the engine has.
@@ -131,7 +144,7 @@ func (s *Store) load(key []byte) (*entry, error) {
 		return nil, s.fail("read", err)
 	}
 	e := s.enter(key)
-	e.cur.known = true
+	e.cur.known, e.absent = true, !ok
 	if ok {
 		s.scratch = raw
 		if e.cur, err = parse(raw); err != nil {
@@ -166,10 +179,23 @@ func (s *Store) change(key []byte) *entry {
 		e.cur.raw = e.old.raw // the older buffer is written next
 	}
 	e.old = was
-	if s.index != nil && !e.pending {
-		s.index.Set(e)
-	}
 	return e
+}
+
+// place puts e into the index, or takes it out. It belongs there if it differs from the
+// engine: not what was deleted before the engine had it, of which there can be many (a
+// session moves whenever it grows).
+func (s *Store) place(e *entry) {
+	if s.index == nil {
+		return
+	}
+	if differs := (e.dirty || e.pending) && (e.cur.ok || !e.absent); differs != e.indexed {
+		if e.indexed = differs; differs {
+			s.index.Set(e)
+		} else {
+			s.index.Delete(e)
+		}
+	}
 }
 
 func (s *Store) enter(key []byte) *entry {

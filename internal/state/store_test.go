@@ -70,6 +70,10 @@ func playHistory(t *testing.T, seed uint64) bool {
 			k := key()
 			s.Delete([]byte(k), int64(step))
 			delete(w.current, k)
+		case p < 52:
+			if k := key(); w.current[k] == (cell{}) {
+				s.Absent([]byte(k))
+			}
 		case p < 55:
 			s.Mark()
 			w.marked = maps.Clone(w.current)
@@ -285,4 +289,41 @@ func BenchmarkUpdate(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What came and went between two commits costs nothing from then on: no step of a
+// range, no memory, nothing to write.
+func TestCameAndWent(t *testing.T) {
+	t.Parallel()
+	s := open(t, memory.New())
+	for i := range 100 {
+		key := fmt.Append(nil, "k", i)
+		s.Absent(key)
+		s.Put(key, []byte("v"), 1)
+		if n := sizeOf(t, s); n != 1 {
+			t.Fatalf("the range shows %d entries", n)
+		}
+		s.Delete(key, 2)
+	}
+	if n := sizeOf(t, s); n != 0 || s.index.Len() != 0 {
+		t.Errorf("the range shows %d entries, and passes %d", n, s.index.Len())
+	}
+	s.Commit()
+	if _, any := s.Behind(); any || s.Bytes() != 0 || len(s.entries) != 0 {
+		t.Errorf("there is something for the engine: %v; %d bytes, %d entries", any, s.Bytes(), len(s.entries))
+	}
+	s.Put([]byte("k"), []byte("v"), 3) // the engine may have it, for all that is known
+	s.Delete([]byte("k"), 4)
+	s.Commit()
+	if _, any := s.Behind(); !any {
+		t.Error("a deletion that may matter is not written")
+	}
+}
+
+func sizeOf(t *testing.T, s *Store) (n int) {
+	t.Helper()
+	if err := s.Range(nil, nil, false, func([]byte, []byte, int64) bool { n++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

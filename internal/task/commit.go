@@ -64,8 +64,8 @@ func (t *Task) log(s *StorePartition) error {
 		changes = s.State.LastChanges
 	}
 	err := changes(func(c state.Change) error {
-		if c.Key = layout.Logged(c.Key); c.Key == nil {
-			return nil
+		if c.Key = layout.Logged(c.Key); c.Key == nil || c.Value == nil && c.Old == nil && c.OldRead {
+			return nil // what came and went leaves no trace
 		}
 		return t.sendChange(s, c)
 	})

@@ -139,6 +139,7 @@ func (v *BufferView[K, V]) Put(b Buffered[K, V], due int64) (at int64, grown Fil
 	} else {
 		grown.Records = 1
 		v.order = v.layout.Order(v.order[:0], v.key[1:], held.At)
+		v.s.Absent(v.order)
 		v.s.Put(v.order, nil, b.Time)
 	}
 	grown.Bytes += held.Size(v.key[1:])

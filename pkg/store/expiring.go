@@ -71,6 +71,7 @@ func (v *expiring[K]) put(n int, entryTime, at int64) error {
 		}
 		if !there {
 			v.lo = append(v.segments.AppendOrder(v.lo[:0], entryTime), v.buf[8:n]...)
+			v.s.Absent(v.lo)
 			v.s.Put(v.lo, nil, at)
 		}
 	}

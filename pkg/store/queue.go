@@ -101,6 +101,7 @@ func (v *QueueView[K, V]) Add(k K, val V, c wire.Context) (err error) {
 	v.key = binary.BigEndian.AppendUint32(v.key, v.s.Number())
 	v.val = wire.AppendBuffered(v.val[:0], wire.Buffered{Context: wire.AppendContext(nil, c), New: b})
 	v.s.Observe(c.Time)
+	v.s.Absent(v.key) // numbers are given once
 	v.s.Put(v.key, v.val, c.Time)
 	return nil
 }

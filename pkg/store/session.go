@@ -123,11 +123,24 @@ func (v *SessionView[K, V]) Get(w window.Windowed[K]) (val V, ok bool, err error
 // Put sets a key's session to val. One that has expired is not written to; that is
 // counted as a record that was late.
 func (v *SessionView[K, V]) Put(w window.Windowed[K], val V) error {
+	return v.set(w, val, false)
+}
+
+// Add is Put for a session that is not there, as the caller knows from Each, which has
+// shown it no session of the key at these times. It is for leat's own operators.
+func (v *SessionView[K, V]) Add(w window.Windowed[K], val V) error {
+	return v.set(w, val, true)
+}
+
+func (v *SessionView[K, V]) set(w window.Windowed[K], val V, absent bool) error {
 	if !v.admit(w.End) {
 		return nil
 	}
 	if err := v.encode(w); err != nil {
 		return err
+	}
+	if absent {
+		v.s.Absent(v.buf)
 	}
 	b, err := v.d.value.Append(v.buf, val)
 	if err != nil {

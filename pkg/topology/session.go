@@ -183,27 +183,32 @@ func (g *sessions[K, V, A]) take(r *Record[K, V], at, closed int64) error {
 	for _, s := range g.met {
 		acc = g.merger.join(r.Key, acc, Some(s.val))
 	}
-	if one.Start < one.End { // else it is as it was, or new
-		for _, s := range g.met {
-			if err := g.set(r.Key, s.Span, Some(s.val), Opt[A]{}); err != nil {
+	is := false // such a session
+	for _, s := range g.met {
+		is = is || s.Span == one
+		if one.Start < one.End { // else it is as it was
+			if err := g.set(r.Key, s.Span, Some(s.val), Opt[A]{}, true); err != nil {
 				return err
 			}
 		}
 	}
 	g.w.t.Enter(g.w.id)
-	return g.set(r.Key, one, Opt[A]{}, g.merger.fold(r, acc))
+	return g.set(r.Key, one, Opt[A]{}, g.merger.fold(r, acc), is)
 }
 
-// set replaces what a session holds; nothing deletes it.
-func (g *sessions[K, V, A]) set(k K, span window.Span, old, agg Opt[A]) (err error) {
+// set replaces what a session holds; nothing deletes it. is says whether there is one.
+func (g *sessions[K, V, A]) set(k K, span window.Span, old, agg Opt[A], is bool) (err error) {
 	u := &g.u
 	*u = update[window.Windowed[K], A]{}
 	u.Key, u.Time = window.Windowed[K]{Key: k, Span: span}, span.End
 	u.set(old, agg)
-	if agg.ok {
-		err = g.view.Put(u.Key, agg.v)
-	} else {
+	switch {
+	case !agg.ok:
 		err = g.view.Delete(u.Key)
+	case is:
+		err = g.view.Put(u.Key, agg.v)
+	default:
+		err = g.view.Add(u.Key, agg.v)
 	}
 	switch {
 	case err != nil:

@@ -128,3 +128,24 @@ func FuzzSessions(f *testing.F) {
 		checkSessions(t, times, gap)
 	})
 }
+
+// A session has a new key whenever it grows; only the last one in a transaction is told
+// to the changelog, and that the last one of the transaction before is no more.
+func TestSessionChangelog(t *testing.T) {
+	t.Parallel()
+	d, in, _ := sessionRig(t, 10, 0, topologytest.CommitEvery(100))
+	kept := topology.NewTopic(d.Changelog("kept"), serde.SessionWindowed(serde.String), serde.String)
+	for round, want := range []string{"[a@0/9]", "[a@0/9 a@0/19]"} {
+		for i := range 10 {
+			d.Pipe(in, topology.Record[string, int64]{Key: "a", Time: time.UnixMilli(int64(round*10 + i))})
+		}
+		d.Commit()
+		var keys []string
+		for _, r := range d.Take(kept) {
+			keys = append(keys, r.Key.String())
+		}
+		if fmt.Sprint(keys) != want {
+			t.Errorf("round %d: the changelog has %v, want %v", round, keys, want)
+		}
+	}
+}
