@@ -71,7 +71,8 @@ func playHistory(t *testing.T, seed uint64) bool {
 			s.Delete([]byte(k), int64(step))
 			delete(w.current, k)
 		case p < 52:
-			if k := key(); w.current[k] == (cell{}) {
+			k := key()
+			if _, there := w.current[k]; !there {
 				s.Absent([]byte(k))
 			}
 		case p < 55:
