@@ -4,7 +4,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
+	"github.com/leatstream/leat/pkg/window"
 )
 
 type (
@@ -12,7 +15,7 @@ type (
 	maybe = topology.Opt[string]
 )
 
-// chains are scenarios in which one operator reads another's table.
+// chains are scenarios in which one operator reads another's table or stream.
 var chains = family{
 	"chain-count-of-counts": func(b *topology.Builder) {
 		printed(b.From(topic("in")).Count(numbers("s")).
@@ -70,17 +73,8 @@ var chains = family{
 	"chain-fk-self-left":     foreignSelf(leftForeign),
 	"chain-fk-derived-inner": foreignDerived(innerForeign),
 	"chain-fk-derived-left":  foreignDerived(leftForeign),
-	"empty-fk-inner":         emptyForeign(innerForeign),
-	"empty-fk-left":          emptyForeign(leftForeign),
 	"globaltable-null-inner": globalOfNulls(false),
 	"globaltable-null-left":  globalOfNulls(true),
-	"empty-aggregates": func(b *topology.Builder) {
-		b.From(topic("in")).Reduce(texts("s"), func(acc, v string) string { return acc + "." + v }).Stream().To(topic("out"))
-	},
-	"empty-groupby": func(b *topology.Builder) { added(table(b, "in").GroupBy(via("r"), byValue)) },
-	"empty-table-table": func(b *topology.Builder) {
-		table(b, "left").OuterJoin(table(b, "right"), outerConcat).Materialize(texts("s")).Stream().To(topic("out"))
-	},
 	"stateless-rekey-reduce": func(b *topology.Builder) {
 		b.From(topic("in")).
 			Filter(func(_, _ string) bool { return true }).
@@ -101,6 +95,108 @@ var chains = family{
 			And(b.From(topic("right")), with("-")).
 			And(b.From(topic("third")), with("*")).
 			Aggregate(texts("s")).Stream().To(topic("out"))
+	},
+	"chained-stream-table": func(b *topology.Builder) {
+		one, two := table(b, "t1"), table(b, "t2")
+		b.From(topic("stream")).JoinTable(one, concat).LeftJoinTable(two, leftConcat).To(topic("out"))
+	},
+	"table-chain-inner": func(b *topology.Builder) {
+		table(b, "t1").Join(table(b, "t2"), concat).Join(table(b, "t3"), concat).Stream().To(topic("out"))
+	},
+	"table-chain-left": func(b *topology.Builder) {
+		table(b, "t1").LeftJoin(table(b, "t2"), leftConcat).LeftJoin(table(b, "t3"), leftConcat).Stream().To(topic("out"))
+	},
+	"table-chain-outer": func(b *topology.Builder) {
+		table(b, "t1").OuterJoin(table(b, "t2"), outerConcat).OuterJoin(table(b, "t3"), outerConcat).Stream().To(topic("out"))
+	},
+	"table-derived-join": func(b *topology.Builder) {
+		one := table(b, "t1").Filter(odd).MapValues(strings.ToUpper)
+		two := table(b, "t2").MapValues(func(v string) string { return v + "!" }).Filter(func(_, v string) bool { return v[1] != '3' })
+		one.Join(two, concat).Stream().To(topic("out"))
+	},
+	"table-filter-bare": func(b *topology.Builder) {
+		table(b, "in").Filter(odd).MapValues(strings.ToUpper).Stream().To(topic("out"))
+	},
+	"table-filternot-then-group": func(b *topology.Builder) {
+		kept := table(b, "in").Filter(func(_, v string) bool { return !strings.HasPrefix(v, "g1") })
+		printed(kept.GroupBy(via("r"), byValue).Count(numbers("s"))).To(topic("out"))
+	},
+	"join-then-group": func(b *topology.Builder) {
+		both := table(b, "t1").LeftJoin(table(b, "t2"), leftConcat).Materialize(texts("both"))
+		printed(both.GroupBy(via("r"), func(k, v string) (string, string) {
+			_, right, _ := strings.Cut(v, "+")
+			return right, k
+		}).Count(numbers("s"))).To(topic("out"))
+	},
+	"fk-join-on-join": func(b *topology.Builder) {
+		table(b, "left").LeftJoin(table(b, "extra"), leftConcat).Materialize(texts("le")).
+			JoinForeign(table(b, "right"), topology.NewSubscription("fk"), beforeBar, concat).Materialize(texts("fk")).
+			Stream().To(topic("out"))
+	},
+	"fk-join-then-join": func(b *topology.Builder) {
+		table(b, "left").
+			LeftJoinForeign(table(b, "right"), topology.NewSubscription("fk"), beforeBar, leftConcat).Materialize(texts("fk")).
+			Join(table(b, "extra"), concat).Materialize(texts("je")).
+			Stream().To(topic("out"))
+	},
+	"global-chain": func(b *topology.Builder) {
+		one, two := b.GlobalTable(topic("g1"), texts("g1")), b.GlobalTable(topic("g2"), texts("g2"))
+		b.From(topic("stream")).JoinGlobal(one, firstLetter, concat).
+			LeftJoinGlobal(two, func(k, _ string) topology.Opt[string] { return topology.Some(k) }, leftConcat).
+			To(topic("out"))
+	},
+	"stream-join-then-count": func(b *topology.Builder) {
+		both := b.From(topic("left")).Join(b.From(topic("right")), window.Within(ms(400)).Grace(ms(200)), joined, concat)
+		printed(both.Count(numbers("s"))).To(topic("out"))
+	},
+	"stream-join-then-table": func(b *topology.Builder) {
+		rows := table(b, "table")
+		b.From(topic("left")).OuterJoin(b.From(topic("right")), window.Within(ms(400)).Grace(ms(200)), joined, outerConcat).
+			LeftJoinTable(rows, leftConcat).To(topic("out"))
+	},
+	"stream-join-chain": func(b *topology.Builder) {
+		w := window.Within(ms(300)).Grace(ms(300))
+		joins := func(name string) store.JoinStores[string, string, string] {
+			return store.Join(name, serde.String, serde.String, serde.String)
+		}
+		b.From(topic("a")).Join(b.From(topic("b")), w, joins("j1"), concat).
+			LeftJoin(b.From(topic("c")), w, joins("j2"), leftConcat).To(topic("out"))
+	},
+	"rekeyed-stream-table": func(b *topology.Builder) {
+		rows := table(b, "table")
+		b.From(topic("stream")).KeyBy(via("r"), func(_, v string) string { return v[:1] }).JoinTable(rows, concat).To(topic("out"))
+	},
+	"rekeyed-to-table": func(b *topology.Builder) {
+		b.From(topic("in")).Map(func(_, v string) (string, string) { return v, v }).
+			Repartition(via("r")).Table(texts("s")).Stream().To(topic("out"))
+	},
+	"merge-then-count": func(b *topology.Builder) {
+		all := b.From(topic("a")).Merge(b.From(topic("b")).MapValues(strings.ToUpper))
+		printed(all.KeyBy(via("r"), func(_, v string) string { return v }).Count(numbers("s"))).To(topic("out"))
+	},
+	"flatmapvalues-count": func(b *topology.Builder) {
+		letters := b.From(topic("in")).FlatMapValues(func(v string) []string { return strings.Split(v, "") })
+		printed(letters.KeyBy(via("r"), func(_, v string) string { return v }).Count(numbers("s"))).To(topic("out"))
+	},
+	"suppress-table-join": func(b *topology.Builder) {
+		table(b, "t1").LeftJoin(table(b, "t2"), leftConcat).
+			Suppress(topology.UntilTimeLimit(ms(800), store.Buffer("held", serde.String, serde.String))).
+			Stream().To(topic("out"))
+	},
+	"versioned-table-inner": func(b *topology.Builder) {
+		versionsOf(b, "left").Join(versionsOf(b, "right"), concat).Stream().To(topic("out"))
+	},
+	"versioned-table-left": func(b *topology.Builder) {
+		versionsOf(b, "left").LeftJoin(versionsOf(b, "right"), leftConcat).Stream().To(topic("out"))
+	},
+	"versioned-table-outer": func(b *topology.Builder) {
+		versionsOf(b, "left").OuterJoin(versionsOf(b, "right"), outerConcat).Stream().To(topic("out"))
+	},
+	"versioned-group": func(b *topology.Builder) {
+		printed(versionsOf(b, "in").GroupBy(via("r"), byValue).Count(numbers("s"))).To(topic("out"))
+	},
+	"versioned-filter": func(b *topology.Builder) {
+		versionsOf(b, "in").Filter(odd).Stream().To(topic("out"))
 	},
 }
 
@@ -171,12 +267,6 @@ func foreignDerived(join foreign) func(*topology.Builder) {
 	}
 }
 
-func emptyForeign(join foreign) func(*topology.Builder) {
-	return func(b *topology.Builder) {
-		join(table(b, "left"), table(b, "right"), whole).Stream().To(topic("out"))
-	}
-}
-
 // globalOfNulls joins on keys and values that may be null. Java prints a null key.
 func globalOfNulls(left bool) func(*topology.Builder) {
 	return func(b *topology.Builder) {
@@ -205,4 +295,10 @@ func globalOfNulls(left bool) func(*topology.Builder) {
 			}, nil
 		}).To(topic("out"))
 	}
+}
+
+func odd(_, v string) bool { return (v[1]-'0')%2 == 1 }
+
+func versionsOf(b *topology.Builder, name string) topology.Table[string, string] {
+	return b.Table(topic(name), store.Versioned(name+"-vs", serde.String, serde.String, ms(2000)))
 }

@@ -25,10 +25,16 @@ type Record struct {
 	Key   *string `json:"key"`
 	Value *string `json:"value"`
 	Time  int64   `json:"ts"`
+
+	Headers [][2]*string `json:"headers"`
 }
 
 func (r Record) String() string {
-	return fmt.Sprintf("%s: %s = %s @ %d", r.Topic, text(r.Key), text(r.Value), r.Time)
+	s := fmt.Sprintf("%s: %s = %s @ %d", r.Topic, text(r.Key), text(r.Value), r.Time)
+	for _, h := range r.Headers {
+		s += fmt.Sprintf(" %s=%s", *h[0], text(h[1]))
+	}
+	return s
 }
 
 func text(s *string) string {
@@ -59,6 +65,7 @@ type File struct {
 	Seed     int64    `json:"seed"`
 	Inputs   []string `json:"inputs"`
 	Outputs  []string `json:"outputs"`
+	MaxIdle  *int64   `json:"max_task_idle_ms"`
 	Steps    []Step   `json:"-"`
 }
 
@@ -96,7 +103,7 @@ type family map[string]func(*topology.Builder)
 // families are all scenarios there are.
 var families = []family{
 	stateless, aggregates, tables, tableJoins, windows, suppressions, streamJoins, streamTables, processors, chains,
-	behind, windowChains, versionChains, empties,
+	windowChains, empties, headed, idling, origins,
 }
 
 // scenario finds a scenario by name; nil if there is none.

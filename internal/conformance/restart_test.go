@@ -45,10 +45,14 @@ func random(t *testing.T) *rand.Rand {
 }
 
 // A scenario that is restarted at any steps, with its local state or without, puts out
-// what Kafka Streams puts out when it is not.
+// what Kafka Streams puts out when it is not. Only how long a task has waited for an input
+// that is empty is not kept: it waits anew.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	for _, f := range files(t) {
+		if idling[f.Scenario] != nil {
+			continue
+		}
 		t.Run(fmt.Sprintf("%s/%d", f.Scenario, f.Seed), func(t *testing.T) {
 			t.Parallel()
 			rnd := random(t)

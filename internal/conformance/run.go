@@ -35,6 +35,9 @@ func (f *File) start(tb testing.TB, prepare func(*topology.Builder), opts ...top
 	b := topology.New()
 	prepare(b)
 	build(b)
+	if f.MaxIdle != nil {
+		opts = append(opts, topologytest.MaxTaskIdle(ms(*f.MaxIdle)))
+	}
 	opts = append(opts, topologytest.OnError(func(err error) {
 		if r.err == nil {
 			r.err = err
@@ -57,6 +60,13 @@ func (r *Run) Feed(s Step) error {
 	if !in.NullValue {
 		in.Value = *s.In.Value
 	}
+	for _, h := range s.In.Headers {
+		header := topology.Header{Key: *h[0]}
+		if h[1] != nil {
+			header.Value = []byte(*h[1])
+		}
+		in.Headers = append(in.Headers, header)
+	}
 	r.Pipe(topic(s.In.Topic), in)
 	return r.err
 }
@@ -71,6 +81,13 @@ func (r *Run) Drain() (out []Record) {
 			}
 			if !rec.NullValue {
 				o.Value = &rec.Value
+			}
+			for _, h := range rec.Headers {
+				pair := [2]*string{&h.Key, nil}
+				if h.Value != nil {
+					pair[1] = new(string(h.Value))
+				}
+				o.Headers = append(o.Headers, pair)
 			}
 			out = append(out, o)
 		}

@@ -12,17 +12,34 @@ import (
 // A Cogroup is several streams of equal keys, of any values, that are to be folded
 // into one table. It is a value: And returns another.
 type Cogroup[K, A any] struct {
-	parts []Stream[K, func(acc A) A]
+	parts []Stream[K, func(old Opt[A]) Opt[A]]
+	folds bool // one of them is not only added to the zero value
 }
 
 // Cogroup begins a group of streams: add folds the values of this one.
 func (s Stream[K, V]) Cogroup[A any](add func(acc A, k K, v V) A) Cogroup[K, A] {
-	return Cogroup[K, A]{[]Stream[K, func(acc A) A]{folds(s, add)}}
+	return Cogroup[K, A]{parts: []Stream[K, func(Opt[A]) Opt[A]]{folds(s, added(add))}}
+}
+
+// CogroupFold is Cogroup with a fold that sees whether there was anything, and deletes
+// the row by returning None.
+func (s Stream[K, V]) CogroupFold[A any](fn func(k K, v V, old Opt[A]) Opt[A]) Cogroup[K, A] {
+	return Cogroup[K, A]{[]Stream[K, func(Opt[A]) Opt[A]]{folds(s, fn)}, true}
 }
 
 // And adds a stream whose values add folds.
 func (g Cogroup[K, A]) And[V any](s Stream[K, V], add func(acc A, k K, v V) A) Cogroup[K, A] {
-	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, add))}
+	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, added(add))), g.folds}
+}
+
+// AndFold adds a stream whose values fn folds, as CogroupFold has it.
+func (g Cogroup[K, A]) AndFold[V any](s Stream[K, V], fn func(k K, v V, old Opt[A]) Opt[A]) Cogroup[K, A] {
+	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, fn)), true}
+}
+
+// added is add as a fold.
+func added[K, V, A any](add func(acc A, k K, v V) A) func(K, V, Opt[A]) Opt[A] {
+	return func(k K, v V, old Opt[A]) Opt[A] { return Some(add(old.v, k, v)) }
 }
 
 // Aggregate folds what comes from the streams into st, as Stream.Aggregate would:
@@ -32,21 +49,24 @@ func (g Cogroup[K, A]) Aggregate(st store.KV[K, A], opts ...TableOption) Table[K
 	for _, s := range g.parts[1:] {
 		all = all.Merge(s)
 	}
-	return aggregate(all, "cogroup", st, opts, func(r Record[K, func(A) A], c *store.Change[K, A]) A {
-		c.NullOld = false
-		return r.Value(c.Old)
+	return keep(valued(all, "cogroup"), "cogroup", st, opts, func(r Record[K, func(Opt[A]) Opt[A]], c *store.Change[K, A]) bool {
+		c.Time = aggregateTime(r, c)
+		now := r.Value(Opt[A]{c.Old, !c.NullOld})
+		c.New, c.NullNew = now.v, !now.ok
+		c.NullOld = c.NullOld && g.folds
+		return true
 	})
 }
 
 // folds makes of every value the function that folds it: one function, which takes
 // the value of the record in hand.
-func folds[K, V, A any](s Stream[K, V], add func(acc A, k K, v V) A) Stream[K, func(acc A) A] {
-	return pipe(s, "cogroup-input", func(w wiring, out *task.Port[Record[K, func(A) A]]) func(Record[K, V]) error {
+func folds[K, V, A any](s Stream[K, V], fn func(k K, v V, old Opt[A]) Opt[A]) Stream[K, func(old Opt[A]) Opt[A]] {
+	return pipe(s, "cogroup-input", func(w wiring, out *task.Port[Record[K, func(Opt[A]) Opt[A]]]) func(Record[K, V]) error {
 		var in Record[K, V]
-		fold := func(acc A) A { return add(acc, in.Key, in.Value) }
+		fold := func(old Opt[A]) Opt[A] { return fn(in.Key, in.Value, old) }
 		return func(r Record[K, V]) error {
 			in = r
-			return out.Emit(Record[K, func(A) A]{Key: r.Key, NullKey: r.NullKey, Value: fold, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers})
+			return out.Emit(Record[K, func(Opt[A]) Opt[A]]{Key: r.Key, NullKey: r.NullKey, Value: fold, NullValue: r.NullValue, Time: r.Time, Headers: r.Headers})
 		}
 	})
 }
@@ -57,35 +77,50 @@ func folds[K, V, A any](s Stream[K, V], add func(acc A, k K, v V) A) Stream[K, f
 func WindowedCogroup[K, A any](g Cogroup[K, A], w window.Windows) CogroupWindows[K, A] {
 	parts := Windowed(g.parts[0], w)
 	parts.more = g.parts[1:]
-	return CogroupWindows[K, A]{parts}
+	return CogroupWindows[K, A]{parts, g.folds}
 }
 
 // CogroupWindows are streams that are to be folded into one windowed table.
 type CogroupWindows[K, A any] struct {
-	parts WindowedStream[K, func(acc A) A]
+	parts WindowedStream[K, func(old Opt[A]) Opt[A]]
+	folds bool
 }
 
 // Aggregate folds what comes from the streams into st, as WindowedStream.Aggregate
 // would.
 func (g CogroupWindows[K, A]) Aggregate(st store.WindowStore[K, A], opts ...TableOption) Table[window.Windowed[K], A] {
-	return g.parts.Aggregate(st, func(acc A, _ K, fold func(A) A) A { return fold(acc) }, opts...)
+	return gather(g.parts, "windowed-aggregate", st, opts, cofolding[K, A](g.folds))
 }
 
 // SessionCogroup is WindowedCogroup for sessions.
 func SessionCogroup[K, A any](g Cogroup[K, A], w window.Session) CogroupSessions[K, A] {
 	parts := Sessions(g.parts[0], w)
 	parts.more = g.parts[1:]
-	return CogroupSessions[K, A]{parts}
+	return CogroupSessions[K, A]{parts, g.folds}
 }
 
 // CogroupSessions are streams that are to be folded into one table of sessions.
 type CogroupSessions[K, A any] struct {
-	parts SessionStream[K, func(acc A) A]
+	parts SessionStream[K, func(old Opt[A]) Opt[A]]
+	folds bool
 }
 
-// Aggregate folds what comes from the streams into st, as SessionStream.Aggregate would.
+// cofolding folds by what the streams bring.
+func cofolding[K, A any](folds bool) folder[K, func(Opt[A]) Opt[A], A] {
+	return folder[K, func(Opt[A]) Opt[A], A]{zero: !folds, values: true, fold: func(r *Record[K, func(Opt[A]) Opt[A]], old Opt[A]) Opt[A] {
+		return r.Value(old)
+	}}
+}
+
+// Aggregate folds what comes from the streams into st, as SessionStream.Aggregate would,
+// or SessionStream.Fold if one of the streams is folded: join is given what there is then.
 func (g CogroupSessions[K, A]) Aggregate(st store.SessionStore[K, A], join func(k K, a, b A) A, opts ...TableOption) Table[window.Windowed[K], A] {
-	return g.parts.Aggregate(st, func(acc A, _ K, fold func(A) A) A { return fold(acc) }, join, opts...)
+	return merge(g.parts, "session-aggregate", st, opts, merger[K, func(Opt[A]) Opt[A], A]{cofolding[K, A](g.folds), func(k K, a, b Opt[A]) Opt[A] {
+		if g.folds && !a.ok {
+			return b
+		}
+		return Some(join(k, a.v, b.v))
+	}})
 }
 
 // A gathering opens one of the operators that share the store of a windowed table. The

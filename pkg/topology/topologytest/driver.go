@@ -28,6 +28,7 @@ type Driver struct {
 	plan       *task.Plan // of the topics that there are
 	partitions int32
 	every      int
+	maxIdle    int64 // ms; negative: inputs are not waited for
 	policies   task.Policies
 	onError    func(error)
 
@@ -52,6 +53,12 @@ func Partitions(n int32) Option { return func(d *Driver) { d.partitions = n } }
 // CommitEvery commits after so many input records instead of after each. What a
 // coalescing table emits, it emits at a commit.
 func CommitEvery(records int) Option { return func(d *Driver) { d.every = records } }
+
+// MaxTaskIdle makes a task wait for an input that is empty, until Advance has moved the
+// clock so far, as a service does. Without it a task takes what is there.
+func MaxTaskIdle(d time.Duration) Option {
+	return func(dr *Driver) { dr.maxIdle = d.Milliseconds() }
+}
 
 // StartAt sets the clock; the default is the Unix epoch.
 func StartAt(t time.Time) Option { return func(d *Driver) { d.now = t.UnixMilli() } }
@@ -95,7 +102,7 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 		tb.Fatal(err)
 	}
 	d := &Driver{
-		tb: tb, built: t.Plan(), partitions: 1, every: 1, openEngine: func() engine.Engine { return memory.New() },
+		tb: tb, built: t.Plan(), partitions: 1, every: 1, maxIdle: -1, openEngine: func() engine.Engine { return memory.New() },
 		topics: map[string]*log{}, points: map[place]task.Point{},
 	}
 	d.onError = func(err error) { tb.Helper(); tb.Fatal(err) }
@@ -378,11 +385,28 @@ func (d *Driver) run() {
 	for busy := true; busy; {
 		busy = false
 		d.each(func(t *task.Task) error {
+			if d.waits(t) {
+				return nil
+			}
 			did, err := t.Process()
 			busy = len(d.drain(t)) > 0 || did || busy
 			return err
 		})
 	}
+}
+
+// waits reports whether what is there waits for an input that is empty.
+func (d *Driver) waits(t *task.Task) bool {
+	if d.maxIdle < 0 {
+		return false
+	}
+	for source := range t.Sub().Sources {
+		if t.Queued(source) > 0 {
+			ready, _ := t.Ready(d.now)
+			return !ready
+		}
+	}
+	return true
 }
 
 // drain moves what t has written to its topics.
@@ -412,7 +436,7 @@ func (d *Driver) deliver(o task.Output) {
 
 func (d *Driver) env() task.Env {
 	return task.Env{
-		App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: -1,
+		App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: d.maxIdle,
 		Partitions: func(string) int32 { return d.partitions }, Globals: d.globals,
 	}
 }
