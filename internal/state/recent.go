@@ -118,7 +118,11 @@ func (u use) forget(key []byte, time int64) (was bool, err error) {
 // note puts a key at the end of the order.
 func (u use) note(key []byte, time int64) {
 	u.s.number++
-	u.r.setRow(u.l.order(u.room(1+8+len(key)), key, u.s.number), []byte{}, time)
+	order := u.l.order(u.room(1+8+len(key)), key, u.s.number)
+	if u.r == rows(u.s) {
+		u.s.Absent(order) // numbers are given once; of those that have gone no walk is to know
+	}
+	u.r.setRow(order, []byte{}, time)
 	u.r.setRow(append(append(u.room(1+len(key)), recentUse), key...), binary.BigEndian.AppendUint64(nil, uint64(u.s.number)), time)
 }
 
