@@ -4,7 +4,7 @@ export GOTOOLCHAIN = auto
 SHELL = bash
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES = . integration bench/avro bench/formats bench/peers
+MODULES = . integration bench/avro bench/formats bench/peers bench/recovery
 DURATION ?= 3m
 SEED ?= $(shell echo $$RANDOM)
 
@@ -12,10 +12,10 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro bench-formats bench-peers image clean
+.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro bench-formats bench-peers bench-rebalance bench-restore image clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 build: ## compile bin/processor
 	$(GO) build -trimpath -o bin/processor ./cmd/processor
@@ -73,6 +73,16 @@ bench-formats: ## compare JSON, Protobuf, JSON Schema and the registry's frames 
 ROUNDS ?= 5
 bench-peers: ## run beside Kafka Streams and bare franz-go on a real Kafka, ROUNDS=5 times each; JOBS=copy,count,... or all
 	@$(GO) -C bench/peers build -o ../../bin/peers . && cd bench/peers && ../../bin/peers -rounds $(ROUNDS) -jobs '$(JOBS)' $(if $(RECORDS),-records $(RECORDS))
+
+RECOVERY = eval "$$(integration/kafka/ensure.sh)"; mkdir -p bin && $(GO) -C bench/recovery test -c -o ../../bin/recovery.test . && \
+	classpath=$$(bench/peers/streams/build.sh '$(CURDIR)/bin/streams') || echo 'SKIPPED Kafka Streams'; cd bench/recovery && \
+	../../bin/recovery.test -test.timeout 0 -processor '$(CURDIR)/bin/processor' -classpath "$$classpath" -rounds $(ROUNDS) -test.run
+
+bench-rebalance: build ## see how long partitions stand still when processes come, stop and die, beside Kafka Streams
+	@$(RECOVERY) '^TestRebalance$$'
+
+bench-restore: build ## restore 3 million changelog records ROUNDS=5 times, beside Kafka Streams and a bare consumer
+	@$(RECOVERY) '^TestRestore$$'
 
 image: ## build the container image leat/processor
 	rm -rf bin/image && mkdir -p bin/image/{etc/ssl/certs,tmp,var/lib/leat}

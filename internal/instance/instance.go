@@ -48,6 +48,7 @@ type Config struct {
 	Rack             string
 	SessionTimeout   time.Duration
 	RebalanceTimeout time.Duration
+	Heartbeat        time.Duration // between two of them
 	StayOnStop       bool
 	Rejoin           bool // follows an instance that ended with ErrTopics
 	Tags             map[string]string
@@ -352,7 +353,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Held:             in.held,
 		Rejoin:           in.cfg.Rejoin,
 		SessionTimeout:   in.cfg.SessionTimeout,
-		RebalanceTimeout: in.cfg.RebalanceTimeout,
+		RebalanceTimeout: in.cfg.RebalanceTimeout, HeartbeatInterval: in.cfg.Heartbeat,
 	})
 	if err != nil {
 		return err

@@ -159,7 +159,7 @@ func (c Config) instance(plan *task.Plan) instance.Config {
 		StateDir: c.State.Dir, FlushInterval: c.State.FlushInterval, FlushBytes: c.State.FlushBytes,
 		InstanceID: c.Membership.InstanceID, Rack: c.Membership.Rack, StayOnStop: c.Membership.StayOnStop, Tags: c.Membership.Tags,
 		Replicas:       member.Replicas{Standbys: c.Standby.Replicas, AcceptableLag: c.Standby.AcceptableLag, Warmups: c.Standby.MaxWarmups, SpreadBy: c.Standby.SpreadBy},
-		SessionTimeout: c.Membership.SessionTimeout, RebalanceTimeout: c.Membership.RebalanceTimeout,
+		SessionTimeout: c.Membership.SessionTimeout, Heartbeat: c.Membership.HeartbeatInterval, RebalanceTimeout: c.Membership.RebalanceTimeout,
 		ReplicationFactor: c.InternalTopics.ReplicationFactor, CreateTopics: !c.InternalTopics.NoCreate, TopicConfigs: c.InternalTopics.Configs,
 		Policies:    c.Failures.policies(),
 		Tolerance:   instance.Tolerance{Records: c.Failures.Limit, Per: c.Failures.LimitPer},

@@ -100,6 +100,10 @@ type Membership struct {
 	Tags map[string]string
 	// SessionTimeout is when a silent process is taken for dead: 10 s by default.
 	SessionTimeout time.Duration
+	// HeartbeatInterval is how often the process asks its group whether something has
+	// changed: 200 ms by default, and no more than a third of SessionTimeout. What
+	// moves stands still for about as long when another process joins or stops.
+	HeartbeatInterval time.Duration
 	// RebalanceTimeout is how long a rebalance waits for a member that has to
 	// commit first: 60 s by default.
 	RebalanceTimeout time.Duration
@@ -210,6 +214,7 @@ func (c Config) Validate() error {
 	dead := f.Decode == topology.DeadLetter || f.Process == topology.DeadLetter || f.Produce == topology.DeadLetter
 	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
 	d := c.withDefaults()
+	check(d.Membership.HeartbeatInterval > 0 && d.Membership.HeartbeatInterval <= d.Membership.SessionTimeout/3, "Membership.HeartbeatInterval %v: it must be more than 0, and no more than a third of the session timeout of %v", d.Membership.HeartbeatInterval, d.Membership.SessionTimeout)
 	check(d.TransactionTimeout > d.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", d.TransactionTimeout, d.CommitInterval)
 	return errors.Join(errs...)
 }
@@ -225,6 +230,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.State.FlushInterval, 10*time.Second)
 	orDefault(&c.State.FlushBytes, 64<<20)
 	orDefault(&c.Membership.SessionTimeout, 10*time.Second)
+	orDefault(&c.Membership.HeartbeatInterval, min(200*time.Millisecond, c.Membership.SessionTimeout/3))
 	orDefault(&c.Membership.RebalanceTimeout, 60*time.Second)
 	orDefault(&c.Standby.AcceptableLag, 10_000)
 	orDefault(&c.Standby.MaxWarmups, 4)
@@ -257,7 +263,7 @@ func (c Config) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "application=%s brokers=%s guarantee=%s workers=%d commit_interval=%v max_task_idle=%v", c.Application, strings.Join(c.Brokers, ","), c.Guarantee, c.Workers, c.CommitInterval, c.MaxTaskIdle)
 	fmt.Fprintf(&b, " state.dir=%q state.engine=%s state.flush_interval=%v state.flush_bytes=%d memory_budget=%d", c.State.Dir, engine, c.State.FlushInterval, c.State.FlushBytes, c.MemoryBudget)
-	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.StayOnStop)
+	fmt.Fprintf(&b, " instance_id=%q session_timeout=%v heartbeat_interval=%v stay_on_stop=%t", c.Membership.InstanceID, c.Membership.SessionTimeout, c.Membership.HeartbeatInterval, c.Membership.StayOnStop)
 	fmt.Fprintf(&b, " standby.replicas=%d standby.acceptable_lag=%d standby.max_warmups=%d standby.spread_by=%v tags=%v", c.Standby.Replicas, c.Standby.AcceptableLag, c.Standby.MaxWarmups, c.Standby.SpreadBy, c.Membership.Tags)
 	fmt.Fprintf(&b, " replication_factor=%d create_topics=%t decode_failures=%s process_failures=%s produce_failures=%s retries=%d failure_limit=%d", c.InternalTopics.ReplicationFactor, !c.InternalTopics.NoCreate, c.Failures.Decode, c.Failures.Process, c.Failures.Produce, c.Failures.Retries, c.Failures.Limit)
 	fmt.Fprintf(&b, " transaction_timeout=%v shutdown_timeout=%v stall_timeout=%v client_options=%d", c.TransactionTimeout, c.ShutdownTimeout, c.StallTimeout, len(c.ClientOptions))

@@ -1,6 +1,7 @@
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Properties;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
@@ -15,6 +16,7 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.WindowStore;
 
@@ -23,7 +25,8 @@ import org.apache.kafka.streams.state.WindowStore;
  *
  *   Peer JOB IN TABLE OUT property=value...
  *
- * What follows OUT are Kafka Streams' own settings; what is not said is at its default.
+ * What follows OUT are Kafka Streams' own settings; what is not said is at its default. It prints a line of JSON when the
+ * restore of a store begins, and one when it has ended.
  */
 public final class Peer {
     private static final Serde<byte[]> BYTES = Serdes.ByteArray();
@@ -44,6 +47,7 @@ public final class Peer {
             Runtime.getRuntime().halt(1);
             return null;
         });
+        streams.setGlobalStateRestoreListener(new Restores());
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(10))));
         streams.start();
         Thread.currentThread().join();
@@ -68,6 +72,26 @@ public final class Peer {
                 stream.join(rows, (v, row) -> row + v.substring(row.length()), Joined.with(STRING, STRING, STRING)).to(out, Produced.with(STRING, STRING));
             }
             default -> throw new IllegalArgumentException(job);
+        }
+    }
+
+    private static final class Restores implements StateRestoreListener {
+        @Override
+        public void onRestoreStart(TopicPartition changelog, String store, long from, long to) {
+            say("restore begins", changelog, 0);
+        }
+
+        @Override
+        public void onBatchRestored(TopicPartition changelog, String store, long to, long records) {
+        }
+
+        @Override
+        public void onRestoreEnd(TopicPartition changelog, String store, long records) {
+            say("restored store", changelog, records);
+        }
+
+        private static void say(String what, TopicPartition changelog, long records) {
+            System.out.printf("{\"msg\":\"%s\",\"partition\":%d,\"records\":%d,\"ms\":%d}%n", what, changelog.partition(), records, System.currentTimeMillis());
         }
     }
 

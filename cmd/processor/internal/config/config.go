@@ -92,6 +92,7 @@ type State struct {
 type Membership struct {
 	InstanceID       string            `key:"instance_id" help:"name of this process among those of the service; made at the first start by default"`
 	SessionTimeout   time.Duration     `key:"session_timeout" help:"when a silent process is taken for dead"`
+	Heartbeat        time.Duration     `key:"heartbeat_interval" help:"how often the group is asked whether something has changed"`
 	RebalanceTimeout time.Duration     `key:"rebalance_timeout" help:"how long a rebalance waits for a process that has to commit"`
 	Rack             string            `key:"rack" help:"where the process runs, to read from the nearest replica"`
 	Tags             map[string]string `key:"tags" help:"where the process is, for standby.spread_by: rack, zone"`
@@ -156,7 +157,7 @@ func Default() *Config {
 		Topics:         map[string]string{},
 		Registry:       Registry{Register: "never", Timeout: 5 * time.Second, Wait: 30 * time.Second},
 		State:          State{Dir: "./data", Engine: "pebble", FlushInterval: 10 * time.Second, FlushBytes: 64 << 20},
-		Membership:     Membership{SessionTimeout: 10 * time.Second, RebalanceTimeout: time.Minute, LeaveOnStop: true, Tags: map[string]string{}},
+		Membership:     Membership{SessionTimeout: 10 * time.Second, Heartbeat: 200 * time.Millisecond, RebalanceTimeout: time.Minute, LeaveOnStop: true, Tags: map[string]string{}},
 		Standby:        Standby{AcceptableLag: 10_000, MaxWarmups: 4},
 		InternalTopics: InternalTopics{ReplicationFactor: -1, Create: true},
 		Processing: Processing{

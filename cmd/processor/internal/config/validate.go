@@ -28,6 +28,7 @@ func (c *Config) validate() error {
 	} {
 		v.check(d > 0, path, "%v is not more than 0", d)
 	}
+	v.check(c.Membership.Heartbeat > 0 && c.Membership.Heartbeat <= c.Membership.SessionTimeout/3, "membership.heartbeat_interval", "%v is not more than 0 and no more than a third of membership.session_timeout, %v", c.Membership.Heartbeat, c.Membership.SessionTimeout)
 	v.check(c.Memory.Budget > 0, "memory.budget", "it must be more than 0")
 	v.check(c.Processing.MaxRecordBytes > 0 && c.Processing.MaxRecordBytes < 1<<31, "processing.max_record_bytes", "it must be more than 0 and less than 2GiB")
 	v.check(c.State.FlushBytes > 0, "state.flush_bytes", "it must be more than 0")
