@@ -51,9 +51,14 @@ func setup(t *testing.T) *fixture {
 }
 
 // run starts a process of the application, which the returned function stops.
-func (f *fixture) run() (stop func()) {
+func (f *fixture) run() (stop func()) { return f.runAs("one", 0) }
+
+func (f *fixture) runAs(instance string, standbys int) (stop func()) {
 	f.Helper()
-	app, err := streams.New(f.top, streams.Config{Application: "app", Brokers: f.seed, Logger: slog.New(slog.DiscardHandler), Membership: streams.Membership{InstanceID: "one"}})
+	app, err := streams.New(f.top, streams.Config{
+		Application: "app", Brokers: f.seed, Logger: slog.New(slog.DiscardHandler),
+		Membership: streams.Membership{InstanceID: instance}, Standby: streams.Standby{Replicas: standbys},
+	})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -96,6 +101,44 @@ func (f *fixture) write(n int) {
 	for range n {
 		if err := f.cl.ProduceSync(f.Context(), &kgo.Record{Topic: "words", Key: []byte("k"), Value: []byte("word")}).FirstErr(); err != nil {
 			f.Fatal(err)
+		}
+	}
+}
+
+// Each task that has state is followed by the process that does not run it.
+func TestStandbys(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	defer f.runAs("one", 1)()
+	defer f.runAs("two", 1)()
+	f.write(3)
+	f.read(3)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		v, err := f.open().Tasks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		owners := map[string]string{}
+		for _, in := range v.Inputs {
+			owners[in.Task] = in.Owner
+		}
+		ends := int64(0)
+		var copies []string
+		for _, s := range v.Standbys {
+			if s.Owner != owners[s.Task] && !s.Warming {
+				copies = append(copies, s.Task)
+			}
+			if ends += s.End; s.Lag() > s.End || s.Lag() < s.End-max(s.Position, 0) {
+				t.Errorf("%+v lacks %d", s, s.Lag())
+			}
+		}
+		if slices.Equal(copies, []string{"1_0", "1_1"}) && ends > 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("standbys %+v of %v", v.Standbys, owners)
 		}
 	}
 }

@@ -97,11 +97,7 @@ func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Pl
 		return nil, err
 	}
 	for _, m := range group.Members {
-		name := m.MemberID
-		if m.InstanceID != nil {
-			name = *m.InstanceID
-		}
-		p.Members = append(p.Members, name+" at "+m.ClientHost)
+		p.Members = append(p.Members, nameOf(m)+" at "+m.ClientHost)
 	}
 	return p, nil
 }

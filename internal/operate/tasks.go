@@ -61,19 +61,23 @@ func (in Input) Lag(start int64) int64 { return max(0, in.End-max(in.Position, s
 
 // A View is what a group looks like.
 type View struct {
-	State   string // the brokers' word
-	Members int
-	Inputs  []Input
-	Starts  map[string]map[int32]int64 // where the partitions' logs begin
+	State    string // the brokers' word
+	Members  int
+	Inputs   []Input
+	Starts   map[string]map[int32]int64 // where the partitions' logs begin
+	Standbys []Standby
 }
 
-// Tasks returns the tasks in order, each with its inputs.
+// Tasks returns the tasks in order, each with its inputs, and the copies of their state.
 func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 	group, err := a.group(ctx)
 	if err != nil {
 		return v, err
 	}
 	v.State, v.Members = group.State, len(group.Members)
+	if v.Standbys, err = a.standbys(ctx, group); err != nil {
+		return v, err
+	}
 	type partition struct {
 		topic  string
 		number int32
@@ -107,10 +111,7 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 			for p := range sub.Counts[i] {
 				in := Input{Task: fmt.Sprintf("%d_%d", sub.ID, p), Topic: topic, Partition: p, Position: -1}
 				if m, ok := owners[partition{topic, p}]; ok {
-					in.Owner, in.Host = m.MemberID, m.ClientHost
-					if m.InstanceID != nil {
-						in.Owner = *m.InstanceID
-					}
+					in.Owner, in.Host = nameOf(m), m.ClientHost
 				}
 				if o, ok := offsets.Lookup(topic, p); ok && o.Err == nil {
 					in.Position = o.At

@@ -18,7 +18,9 @@ func newTasks(sys System) *cobra.Command {
 		Short: "Print a service's tasks: who has them, where they are, how far behind",
 		Long: "Print a service's tasks: who has them, where they are, how far behind.\n\n" +
 			"It asks the brokers, not the service: what is printed is the group's assignment\n" +
-			"and what is committed. A position of - is that nothing is committed yet.",
+			"and what is committed. A position of - is that nothing is committed yet.\n" +
+			"Of copies of state that stand by the group knows only where they were when\n" +
+			"their owners last joined it: they lack that much at most.",
 	}
 	s := addSettings(cmd, sys)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -67,6 +69,29 @@ func printTasks(sys System, group string, v operate.View) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if err := printStandbys(sys, v.Standbys); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(sys.Out, "\nlag %d\n", total)
 	return err
+}
+
+func printStandbys(sys System, all []operate.Standby) error {
+	if len(all) == 0 {
+		return nil
+	}
+	fmt.Fprintln(sys.Out)
+	w := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "STANDBY OF\tOWNER\tHOST\tPOSITION\tEND\tLACKS AT MOST\t")
+	for _, s := range all {
+		position, note := "-", ""
+		if s.Position >= 0 {
+			position = fmt.Sprint(s.Position)
+		}
+		if s.Warming {
+			note = "the task is to move there"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.Task, s.Owner, s.Host, position, s.End, s.Lag(), note)
+	}
+	return w.Flush()
 }

@@ -1,0 +1,98 @@
+package operate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/member"
+)
+
+// A Standby is a copy of a task's state that a process keeps beside the one that is worked
+// on. Positions are those in all changelogs of the task, added up.
+type Standby struct {
+	Task        string
+	Owner, Host string // as in Input
+	Warming     bool   // the task moves there once the copy has caught up
+	Position    int64  // when its owner last joined the group; it follows since then. -1: it had nothing
+	End         int64  // now
+}
+
+// Lag is how many records the copy lacked at most.
+func (s Standby) Lag() int64 { return max(0, s.End-max(s.Position, 0)) }
+
+// standbys are the copies in a group, by task.
+func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup) ([]Standby, error) {
+	ends, err := a.stateEnds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := map[assign.Task][]Standby{}
+	for _, m := range group.Members {
+		assigned, ok := m.Assigned.AsConsumer()
+		joined, joins := m.Join.AsConsumer()
+		if !ok || !joins || assigned.UserData == nil {
+			continue
+		}
+		tasks, warming, err := member.Standbys(assigned.UserData)
+		if err != nil {
+			return nil, fmt.Errorf("member %s: %w", m.MemberID, err)
+		}
+		held, err := member.Held(joined.UserData)
+		if err != nil {
+			return nil, fmt.Errorf("member %s: %w", m.MemberID, err)
+		}
+		for _, t := range tasks {
+			s := Standby{Task: t.String(), Owner: nameOf(m), Host: m.ClientHost, Warming: slices.Contains(warming, t), Position: -1, End: ends[t]}
+			if at, ok := held[t]; ok {
+				s.Position = at
+			}
+			found[t] = append(found[t], s)
+		}
+	}
+	var all []Standby
+	for t := range found {
+		slices.SortFunc(found[t], func(a, b Standby) int { return cmp.Compare(a.Owner, b.Owner) })
+	}
+	for _, sub := range a.layout.Subs {
+		for p := range sub.Partitions {
+			all = append(all, found[assign.Task{Sub: sub.ID, Partition: p}]...)
+		}
+	}
+	return all, nil
+}
+
+// stateEnds are the ends of tasks' changelogs, added up.
+func (a *Application) stateEnds(ctx context.Context) (map[assign.Task]int64, error) {
+	of := map[string]int{} // sub-topologies by changelog
+	var topics []string
+	for _, sub := range a.layout.Subs {
+		for _, s := range sub.Stores {
+			if topic, own, ok := s.Changelog(a.Name); ok && own && a.topics.Has(topic) {
+				of[topic], topics = sub.ID, append(topics, topic)
+			}
+		}
+	}
+	ends := map[assign.Task]int64{}
+	if len(topics) == 0 {
+		return ends, nil
+	}
+	listed, err := a.cl.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("ends of changelogs: %w", err)
+	}
+	listed.Each(func(o kadm.ListedOffset) { ends[assign.Task{Sub: of[o.Topic], Partition: o.Partition}] += o.Offset })
+	return ends, nil
+}
+
+// nameOf is a member's instance id, else its member id.
+func nameOf(m kadm.DescribedGroupMember) string {
+	if m.InstanceID != nil {
+		return *m.InstanceID
+	}
+	return m.MemberID
+}
