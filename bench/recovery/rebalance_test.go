@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -136,7 +137,8 @@ func (r *rebalance) settle(n int) {
 	})
 }
 
-// owners are the members that have the partitions of the input. One of leat's goes by the name that outlives it.
+// owners are the processes that have the partitions of the input. One of leat's goes by the name that outlives it; one of
+// Kafka Streams is a member with each of its threads.
 func (r *rebalance) owners() map[int32]string {
 	owners := map[int32]string{}
 	groups, err := r.admin.DescribeGroups(r.ctx, r.application)
@@ -144,7 +146,7 @@ func (r *rebalance) owners() map[int32]string {
 		return owners
 	}
 	for _, m := range groups[r.application].Members {
-		name := m.MemberID
+		name, _, _ := strings.Cut(m.MemberID, "-StreamThread-")
 		if m.InstanceID != nil {
 			name = *m.InstanceID
 		}
