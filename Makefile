@@ -12,7 +12,7 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos lint sim mutants bench bench-avro bench-formats bench-peers bench-rebalance bench-restore image clean
+.PHONY: help build demo test conformance integration chaos soak lint sim mutants bench bench-avro bench-formats bench-peers bench-rebalance bench-restore image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -35,10 +35,12 @@ integration: bin/summary ## run the tests against a real Kafka: in containers if
 	echo "real Kafka: $$KAFKA_MODE, $$(. integration/kafka/env.sh; echo $$KAFKA_IMAGE)"; \
 	bin/summary -C integration -budget 15m -- -count=1 -p 1 -timeout 15m ./...
 
+soak: CHAOS = -soak
+soak: chaos ## make chaos with 5 000 records/s and a process that nothing happens to: does it grow? DURATION=30m
 chaos: ## kill, pause, cut and fill up what runs four topologies, and check the results; DURATION=30m and SEED=n say how
 	@eval "$$(integration/kafka/ensure.sh)"; mkdir -p bin && \
 	$(GO) -C integration test -c -o ../bin/chaos.test ./chaos && cd integration/chaos && \
-	../../bin/chaos.test -test.v -test.timeout 0 -test.artifacts -test.outputdir ../../bin -duration $(DURATION) -seed $(SEED)
+	../../bin/chaos.test -test.v -test.timeout 0 -test.artifacts -test.outputdir ../../bin -duration $(DURATION) -seed $(SEED) $(CHAOS)
 
 lint: format tidy vet static ## check the format, the module files, go vet and staticcheck
 

@@ -39,6 +39,7 @@ func start(t testing.TB, s system, j *job, name string) *process {
 	}
 	defer file.Close()
 	p.cmd.Stdout, p.cmd.Stderr = file, file
+	p.cmd.SysProcAttr = dieWithParent()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ type result struct {
 	lost, duplicated, wrong int
 	stall                   time.Duration
 	drained                 time.Duration // from the last fault until everything was processed
+	soak                    string        // what the spared process took
 }
 
 func (r *result) happened(k kind) {
@@ -91,6 +92,9 @@ func (s *summary) String() string {
 	checked := true
 	for _, r := range s.trials {
 		fmt.Fprintln(&b, r)
+		if r.soak != "" {
+			fmt.Fprintln(&b, r.soak)
+		}
 		checked = checked && r.checked
 		took, records, faults = took+r.took, records+r.records, faults+r.all()
 		lost, wrong, stall = lost+r.lost, wrong+r.wrong, max(stall, r.stall)

@@ -33,10 +33,15 @@ var (
 	outputs = []string{counts, sums, joined, pairs}
 )
 
-const (
-	rate = 1400 // records per second, of all topics
-	tick = 5 * time.Millisecond
-)
+const tick = 5 * time.Millisecond
+
+// rate is how many records per second there are, of all topics.
+func rate() int64 {
+	if *soak {
+		return soakRate
+	}
+	return 1400
+}
 
 // mix is which topics the numbered records go to, in turn.
 var mix = []string{events, events, lefts, events, events, rows, events, events, charges, events, events, rights, events, events}
@@ -65,7 +70,7 @@ func (f *feed) run(ctx context.Context) {
 		}
 	}
 	for n := int64(0); ctx.Err() == nil; {
-		for due := int64(time.Since(f.start).Seconds() * rate); n < due; n++ {
+		for due := int64(time.Since(f.start).Seconds() * float64(rate())); n < due; n++ {
 			f.topics.Client.Produce(context.WithoutCancel(ctx), f.record(n), promise)
 			f.written.Add(1)
 		}
@@ -92,7 +97,7 @@ func (f *feed) record(n int64) *kgo.Record {
 	switch topic {
 	case events:
 		if key = fmt.Sprint("hot", f.rnd.IntN(hotKeys)); f.rnd.IntN(2) == 0 {
-			key = fmt.Sprintf("cold%d-%d", n/rate, f.rnd.IntN(20))
+			key = fmt.Sprintf("cold%d-%d", n/rate(), f.rnd.IntN(20))
 		}
 		if f.rnd.IntN(30) == 0 {
 			at -= f.rnd.Int64N(lateness)

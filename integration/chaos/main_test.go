@@ -16,6 +16,7 @@ import (
 var (
 	duration = flag.Duration("duration", 0, "how long faults happen, in all; 0: there is no chaos")
 	seed     = flag.Uint64("seed", 0, "decides which faults happen, and when")
+	soak     = flag.Bool("soak", false, "more work, exactly once, and a process that is spared: does it grow?")
 )
 
 // outcome is what the test has to say at last.
@@ -40,10 +41,15 @@ func TestChaos(t *testing.T) {
 	began := time.Now()
 	a := newArena(t)
 	t.Logf("seed %d, %s, ready after %v", *seed, a.cluster.Mode, time.Since(began).Round(time.Second))
-	for _, c := range []struct {
+	type part struct {
 		guarantee guarantee
 		share     time.Duration
-	}{{exactlyOnce, *duration * 2 / 3}, {atLeastOnce, *duration / 3}} {
+	}
+	parts := []part{{exactlyOnce, *duration * 2 / 3}, {atLeastOnce, *duration / 3}}
+	if *soak {
+		parts = []part{{exactlyOnce, *duration}}
+	}
+	for _, c := range parts {
 		t.Run(string(c.guarantee), func(t *testing.T) {
 			tr := newTrial(t, a, c.guarantee)
 			outcome.trials = append(outcome.trials, tr.result)

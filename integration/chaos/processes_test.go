@@ -46,7 +46,14 @@ func (tr *trial) alive() error {
 	return nil
 }
 
-func (tr *trial) anyOf(rnd *rand.Rand) *replica { return tr.replicas[rnd.IntN(len(tr.replicas))] }
+// anyOf is one of those that something may happen to.
+func (tr *trial) anyOf(rnd *rand.Rand) *replica {
+	spared := 0
+	if *soak {
+		spared = 1
+	}
+	return tr.replicas[spared+rnd.IntN(len(tr.replicas)-spared)]
+}
 
 // kill kills a replica, starts it again so that it kills itself at a point of a commit, at every other one, and starts it
 // again.
@@ -106,6 +113,9 @@ func (tr *trial) restart(rnd *rand.Rand) (what string, err error) {
 // scale leaves one replica, starts the others, stops two of them, and starts them again.
 func (tr *trial) scale(rnd *rand.Rand) (what string, err error) {
 	order := rnd.Perm(len(tr.replicas))
+	if *soak {
+		slices.Sort(order) // the first is spared
+	}
 	var names []string
 	for _, i := range order {
 		names = append(names, tr.replicas[i].Name)

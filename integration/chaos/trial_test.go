@@ -139,6 +139,9 @@ func (tr *trial) run(share time.Duration) {
 			tr.Errorf("%s: %v", r.Name, err)
 		}
 	}
+	if *soak {
+		tr.resources()
+	}
 	tr.check()
 	tr.judge(share)
 }
@@ -150,8 +153,12 @@ func (tr *trial) judge(share time.Duration) {
 	if missing := r.missing(max(1, int(share/(5*time.Minute)))); len(missing) > 0 {
 		tr.Errorf("these faults happened too rarely: %v", missing)
 	}
-	if got := float64(r.records) / tr.feed.took.Seconds(); got < leastRate {
-		tr.Errorf("%.0f records per second were produced: fewer than %d", got, leastRate)
+	least := leastRate
+	if *soak {
+		least = leastSoak
+	}
+	if got := float64(r.records) / tr.feed.took.Seconds(); got < float64(least) {
+		tr.Errorf("%.0f records per second were produced: fewer than %d", got, least)
 	}
 	if r.wrote == 0 {
 		tr.Error("no zombie tried to write")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -295,8 +296,12 @@ func (in *Instance) Await(ctx context.Context, refused member.Identity, claims .
 // Failed ends the process if it cannot be in its group. One whose topology differs
 // from that of the others waits until they have stopped.
 func (in *Instance) Failed(err error) {
-	if errors.Is(err, member.ErrTopology) {
-		in.log.Error("no tasks for this process while others run another topology", "err", err)
+	if other, ok := errors.AsType[*member.TopologyError](err); ok {
+		difference, _ := compare(other.Shape, in.cfg.Plan.Shape)
+		if len(other.Shape) == 0 {
+			difference = nil // an older version leads the group, and says nothing of it
+		}
+		in.log.Error("no tasks for this process while others run another topology", "err", err, "difference", strings.Join(difference, "; "))
 		return
 	}
 	if errors.Is(err, member.ErrUnknownTopic) && in.patterns != nil {

@@ -191,7 +191,7 @@ func (in *Instance) start(ctx context.Context) (err error) {
 	if err := in.check(ctx); err != nil {
 		return err
 	}
-	if err := in.checkShape(); err != nil {
+	if err := in.checkShape(ctx); err != nil {
 		return err
 	}
 	if err := in.fenceSelf(ctx); err != nil {
@@ -347,6 +347,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Static:           true,
 		Workers:          in.identity.Workers,
 		Fingerprint:      in.cfg.Plan.Fingerprint,
+		Shape:            in.cfg.Plan.Shape,
 		Subs:             in.memberSubs(),
 		Replicas:         in.cfg.Replicas,
 		Tags:             in.cfg.Tags,

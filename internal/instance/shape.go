@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,14 +27,19 @@ const (
 // checkShape compares the topology with that of the last start from the same state
 // directory. What was added or removed is told; a store that keeps something else under
 // its old name is refused, since what is restored would be misread.
-func (in *Instance) checkShape() error {
+//
+// Where there is no state directory to say what that was, the topics have to.
+func (in *Instance) checkShape(ctx context.Context) error {
 	if in.cfg.StateDir == "" {
-		return nil
+		return in.checkTopics(ctx)
 	}
 	name := filepath.Join(in.cfg.StateDir, shapeFile)
 	text, err := os.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := in.checkTopics(ctx); err != nil {
+			return err
+		}
 		return in.writeShape(name)
 	case err != nil:
 		return fmt.Errorf("state directory: %w", err)

@@ -80,3 +80,64 @@ func TestTopologyChanges(t *testing.T) {
 		})
 	}
 }
+
+// A process whose topology is not the one that the group runs is told the difference, although it has no state of its own
+// to compare with.
+func TestTopologyOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "counts")
+		counting := func(name string) *task.Plan {
+			b := topology.New()
+			b.From(topology.NewTopic("lines", serde.String, serde.String)).Count(store.KeyValue(name, serde.String, serde.Int64)).
+				Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+			return built(t, b)
+		}
+		_, stop := w.start(w.config(counting("counts")))
+		time.Sleep(20 * time.Second)
+		var log logged
+		cfg := w.config(counting("others"))
+		cfg.Log = logTo(&log)
+		_, stopOther := w.start(cfg)
+		time.Sleep(20 * time.Second)
+		stopOther()
+		stop()
+		for _, want := range []string{"others run another topology", "- sub-topology 0 keeps counts as plain", "+ sub-topology 0 keeps others as plain"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("the log does not say %q: %s", want, log.String())
+			}
+		}
+	})
+}
+
+// Without the state directory of the last start the topics tell what they can: that there was something else, and that a
+// store's changelog is not of the kind that is needed now.
+func TestTopologyFromTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "counts")
+		lines := topology.NewTopic("lines", serde.String, serde.String)
+		b := topology.New()
+		b.From(lines).Count(store.KeyValue("counts", serde.String, serde.Int64))
+		_, stop := w.start(w.config(built(t, b)))
+		time.Sleep(20 * time.Second)
+		stop()
+
+		b = topology.New()
+		topology.Windowed(b.From(lines), window.Tumbling(time.Minute)).Count(store.Window("counts", serde.String, serde.Int64))
+		err := w.end(w.config(built(t, b)))
+		if !errors.Is(err, ErrTopologyChanged) || !strings.Contains(err.Error(), `"app-counts-changelog" has cleanup.policy=compact`) {
+			t.Errorf("windows where rows were: %v", err)
+		}
+
+		b = topology.New()
+		b.From(lines).Count(store.KeyValue("others", serde.String, serde.Int64))
+		var log logged
+		cfg := w.config(built(t, b))
+		cfg.Log = logTo(&log)
+		_, stop = w.start(cfg)
+		time.Sleep(20 * time.Second)
+		stop()
+		if !strings.Contains(log.String(), "no use for") || !strings.Contains(log.String(), "app-counts-changelog") {
+			t.Errorf("the log says %s", log.String())
+		}
+	})
+}

@@ -139,7 +139,7 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 			}
 		}
 	}
-	configs, err := kafka.TopicConfigs(ctx, in.admin, slices.Collect(maps.Keys(topics)), "cleanup.policy", deletionsKept)
+	configs, err := kafka.TopicConfigs(ctx, in.admin, slices.Collect(maps.Keys(topics)), cleanupPolicy, deletionsKept)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 	in.tombstones = map[string]time.Duration{}
 	for name, own := range topics {
 		in.tombstones[name] = keepsDeletions(configs[name])
-		switch policy := configs[name]["cleanup.policy"]; {
+		switch policy := configs[name][cleanupPolicy]; {
 		case own:
 		case policy != "compact":
 			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog and has cleanup.policy=%s: set it to compact, or give the table a changelog of its own", name, policy))

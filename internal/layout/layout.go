@@ -50,6 +50,12 @@ type Topic struct {
 	Configs    map[string]string
 }
 
+// LooksInternal reports whether a topic has a name as internal topics of an application
+// have.
+func LooksInternal(app, topic string) bool {
+	return strings.HasPrefix(topic, app+"-") && (strings.HasSuffix(topic, "-changelog") || strings.HasSuffix(topic, "-repartition"))
+}
+
 // Resolve lays plan over topics. counts holds the partition counts of the topics
 // that exist, internal ones included; missing source topics and counts that do
 // not fit are reported all at once.

@@ -24,6 +24,8 @@ type balancer struct {
 	self     memberData
 	held     func() map[assign.Task]int64 // nil: nothing
 	replicas Replicas
+	shape    []string // of the topology
+	speaks   byte     // version of the user data
 	own      *ownership
 	roster   roster      // of the last assignment
 	synced   bool        // there was one
@@ -38,6 +40,18 @@ const protocol = "leat"
 // ErrTopology is wrapped by the error of a member whose topology is not the one
 // that the group runs.
 var ErrTopology = errors.New("the group runs another topology")
+
+// A TopologyError says what the group runs. It wraps ErrTopology.
+type TopologyError struct {
+	Theirs, Ours string   // fingerprints
+	Shape        []string // of theirs, as in Config; empty if the leader says nothing of it
+}
+
+func (e *TopologyError) Error() string {
+	return fmt.Sprintf("%v, %q and not %q: this process gets no tasks until the others have stopped", ErrTopology, e.Theirs, e.Ours)
+}
+
+func (e *TopologyError) Unwrap() error { return ErrTopology }
 
 // ErrUnknownTopic is wrapped by the error of a member that was assigned a topic which its
 // topology does not read.
@@ -61,7 +75,7 @@ func (b *balancer) JoinGroupMetadata(interests []string, _ map[string][]int32, g
 	if b.held != nil {
 		self.held = b.held()
 	}
-	meta.UserData = self.encode()
+	meta.UserData = self.encode(b.speaks)
 	for _, tp := range b.own.joining(generation).partitions() {
 		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
 		owned.Topic, owned.Partitions = tp.topic, tp.partitions
@@ -86,10 +100,10 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kg
 			return nil
 		}
 	}
-	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint, replicas: b.replicas}
+	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint, shape: b.shape, speaks: b.speaks, replicas: b.replicas}
 	for i, m := range cb.Members() {
 		_, meta := cb.MemberAt(i)
-		data, err := decodeMember(meta.UserData)
+		data, err := decodeMember(meta.UserData, b.speaks)
 		if err != nil {
 			cb.SetError(fmt.Errorf("group member %s: %w, %w", m.MemberID, err, errUserData))
 			return nil
@@ -113,7 +127,7 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	if err := got.ReadFrom(assignment); err != nil {
 		return nil, fmt.Errorf("assignment: %w, %w", err, errUserData)
 	}
-	data, err := decodeAssignment(got.UserData)
+	data, err := decodeAssignment(got.UserData, b.speaks)
 	if err != nil {
 		return nil, fmt.Errorf("%w, %w", err, errUserData)
 	}
@@ -125,7 +139,7 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	b.roster, b.synced = data.roster, true
 	if data.fingerprint != b.self.fingerprint {
 		t.standby, t.warming = nil, nil
-		b.report(fmt.Errorf("%w, %q and not %q: this process gets no tasks until the others have stopped", ErrTopology, data.fingerprint, b.self.fingerprint))
+		b.report(&TopologyError{Theirs: data.fingerprint, Ours: b.self.fingerprint, Shape: data.shape})
 	} else if first && b.rejoin {
 		t = target{departed: t.departed, owed: true}
 	} else if t.tasks, err = b.topology.tasks(got.Topics); err != nil {

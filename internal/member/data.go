@@ -15,8 +15,8 @@ import (
 // travels in its user data fields. Both formats begin with a version, one byte.
 // Numbers are unsigned varints, strings and lists have their length first. A later
 // version only appends: a reader takes the fields that it knows from a newer
-// version and passes over the rest.
-const dataVersion = 2
+// version and passes over the rest, and a writer of an older one has left them out.
+const dataVersion = 3
 
 // memberData is what a member tells the leader when it joins: version,
 // fingerprint, instance, workers; since version 2 tags, and the state held as
@@ -30,19 +30,23 @@ type memberData struct {
 
 // assignmentData is what the leader tells a member with its assignment: version,
 // fingerprint, owed (0 or 1), living, departed with ages; since version 2 the tasks
-// to follow, and those of them that warm up.
+// to follow, and those of them that warm up; since version 3 the shape.
 type assignmentData struct {
 	fingerprint string // of the topology that the assignment is about
 	owed        bool   // the member holds tasks that another waits for: it is to give them up and join again
 	roster      roster // equal for all members
 	standby     []assign.Task
 	warming     []assign.Task
+	shape       []string // what the fingerprint is of; empty for a member that has the same
 }
 
-func (d memberData) encode() []byte {
-	b := []byte{dataVersion}
+func (d memberData) encode(version byte) []byte {
+	b := []byte{version}
 	b = appendString(b, d.fingerprint)
 	b = appendFence(b, d.self)
+	if version < 2 {
+		return b
+	}
 	b = binary.AppendUvarint(b, uint64(len(d.tags)))
 	for _, key := range slices.Sorted(maps.Keys(d.tags)) {
 		b = appendString(appendString(b, key), d.tags[key])
@@ -54,9 +58,9 @@ func (d memberData) encode() []byte {
 	return b
 }
 
-func decodeMember(b []byte) (memberData, error) {
+func decodeMember(b []byte, known byte) (memberData, error) {
 	r := reader{buf: b}
-	v := r.version()
+	v := r.version(known)
 	d := memberData{fingerprint: r.string(), self: r.fence()}
 	if v >= 2 {
 		d.tags, d.held = r.tags(), r.held()
@@ -64,8 +68,8 @@ func decodeMember(b []byte) (memberData, error) {
 	return d, r.end("member's user data")
 }
 
-func (d assignmentData) encode() []byte {
-	b := []byte{dataVersion}
+func (d assignmentData) encode(version byte) []byte {
+	b := []byte{version}
 	b = appendString(b, d.fingerprint)
 	b = append(b, bit(d.owed))
 	b = binary.AppendUvarint(b, uint64(len(d.roster.living)))
@@ -76,12 +80,21 @@ func (d assignmentData) encode() []byte {
 	for _, f := range d.roster.departed {
 		b = binary.AppendUvarint(appendFence(b, f.Fence), uint64(f.age))
 	}
-	return appendTasks(appendTasks(b, d.standby), d.warming)
+	if version >= 2 {
+		b = appendTasks(appendTasks(b, d.standby), d.warming)
+	}
+	if version >= 3 {
+		b = binary.AppendUvarint(b, uint64(len(d.shape)))
+		for _, line := range d.shape {
+			b = appendString(b, line)
+		}
+	}
+	return b
 }
 
-func decodeAssignment(b []byte) (assignmentData, error) {
+func decodeAssignment(b []byte, known byte) (assignmentData, error) {
 	r := reader{buf: b}
-	v := r.version()
+	v := r.version(known)
 	d := assignmentData{fingerprint: r.string(), owed: r.number() != 0}
 	for range r.count() {
 		d.roster.living = append(d.roster.living, r.fence())
@@ -91,6 +104,11 @@ func decodeAssignment(b []byte) (assignmentData, error) {
 	}
 	if v >= 2 {
 		d.standby, d.warming = r.tasks(), r.tasks()
+	}
+	if v >= 3 {
+		for range r.count() {
+			d.shape = append(d.shape, r.string())
+		}
 	}
 	return d, r.end("assignment's user data")
 }
@@ -131,7 +149,8 @@ type reader struct {
 
 var errShort = errors.New("it ends too early")
 
-func (r *reader) version() byte {
+// version is the latest one whose fields are there and known.
+func (r *reader) version(known byte) byte {
 	v := r.bytes(1)
 	if r.err != nil {
 		return 0
@@ -139,8 +158,8 @@ func (r *reader) version() byte {
 	if v[0] == 0 {
 		r.err = errors.New("it has version 0")
 	}
-	r.newer = v[0] > dataVersion
-	return v[0]
+	r.newer = v[0] > known
+	return min(v[0], known)
 }
 
 func (r *reader) bytes(n int) []byte {

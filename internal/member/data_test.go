@@ -16,11 +16,11 @@ func TestDataGolden(t *testing.T) {
 		fingerprint: "fp", self: Fence{"host-1", 300},
 		tags: map[string]string{"zone": "b", "rack": "7"}, held: map[assign.Task]int64{{Sub: 1, Partition: 2}: 1 << 40, {Sub: 0, Partition: 3}: 0},
 	}
-	expect(t, "member's", hex.EncodeToString(member.encode()),
-		"02"+"026670"+"06686f73742d31"+"ac02"+
+	expect(t, "member's", hex.EncodeToString(member.encode(dataVersion)),
+		"03"+"026670"+"06686f73742d31"+"ac02"+
 			"02"+"047261636b"+"0137"+"047a6f6e65"+"0162"+
 			"02"+"0003"+"00"+"0102"+"808080808020")
-	got, err := decodeMember(member.encode())
+	got, err := decodeMember(member.encode(dataVersion), dataVersion)
 	if err != nil || !reflect.DeepEqual(got, member) {
 		t.Errorf("came back as %+v, %v", got, err)
 	}
@@ -28,11 +28,11 @@ func TestDataGolden(t *testing.T) {
 	a := assignmentData{
 		fingerprint: "fp", owed: true,
 		roster:  roster{living: []Fence{{"a", 1}, {"b", 2}}, departed: []departed{{Fence{"c", 3}, 2}}},
-		standby: []assign.Task{{Sub: 1, Partition: 200}, {Sub: 2, Partition: 0}}, warming: []assign.Task{{Sub: 2, Partition: 0}},
+		standby: []assign.Task{{Sub: 1, Partition: 200}, {Sub: 2, Partition: 0}}, warming: []assign.Task{{Sub: 2, Partition: 0}}, shape: []string{"sub "},
 	}
-	expect(t, "assignment's", hex.EncodeToString(a.encode()),
-		"02"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302"+"02"+"01c801"+"0200"+"01"+"0200")
-	back, err := decodeAssignment(a.encode())
+	expect(t, "assignment's", hex.EncodeToString(a.encode(dataVersion)),
+		"03"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302"+"02"+"01c801"+"0200"+"01"+"0200"+"01"+"0473756220")
+	back, err := decodeAssignment(a.encode(dataVersion), dataVersion)
 	if err != nil || !reflect.DeepEqual(back, a) {
 		t.Errorf("came back as %+v, %v", back, err)
 	}
@@ -43,12 +43,12 @@ func TestDataGolden(t *testing.T) {
 func TestOlderDataIsRead(t *testing.T) {
 	t.Parallel()
 	b, _ := hex.DecodeString("01" + "026670" + "06686f73742d31" + "ac02")
-	got, err := decodeMember(b)
+	got, err := decodeMember(b, dataVersion)
 	if want := (memberData{fingerprint: "fp", self: Fence{"host-1", 300}}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	b, _ = hex.DecodeString("01" + "026670" + "01" + "01" + "016101" + "00")
-	back, err := decodeAssignment(b)
+	back, err := decodeAssignment(b, dataVersion)
 	if want := (assignmentData{fingerprint: "fp", owed: true, roster: roster{living: []Fence{{"a", 1}}}}); err != nil || !reflect.DeepEqual(back, want) {
 		t.Errorf("%+v, %v", back, err)
 	}
@@ -57,9 +57,9 @@ func TestOlderDataIsRead(t *testing.T) {
 func TestNewerDataIsRead(t *testing.T) {
 	t.Parallel()
 	want := memberData{fingerprint: "fp", self: Fence{"host-1", 300}}
-	b := append(want.encode(), "fields of a later version"...)
+	b := append(want.encode(dataVersion), "fields of a later version"...)
 	b[0]++
-	got, err := decodeMember(b)
+	got, err := decodeMember(b, dataVersion)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -67,7 +67,7 @@ func TestNewerDataIsRead(t *testing.T) {
 
 func TestGarbageIsRefused(t *testing.T) {
 	t.Parallel()
-	good := assignmentData{fingerprint: "fp", roster: roster{living: []Fence{{"a", 1}}}}.encode()
+	good := assignmentData{fingerprint: "fp", roster: roster{living: []Fence{{"a", 1}}}}.encode(dataVersion)
 	for name, b := range map[string][]byte{
 		"ends too early":   good[:len(good)-1],
 		"version 0":        append([]byte{0}, good[1:]...),
@@ -76,17 +76,17 @@ func TestGarbageIsRefused(t *testing.T) {
 		"it ends too":      {},
 		"user data: a num": {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 	} {
-		if _, err := decodeAssignment(b); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := decodeAssignment(b, dataVersion); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%x: got error %v, want one with %q", b, err, name)
 		}
 	}
 }
 
 func FuzzMemberData(f *testing.F) {
-	f.Add(memberData{fingerprint: "fp", self: Fence{"host-1", 300}}.encode())
+	f.Add(memberData{fingerprint: "fp", self: Fence{"host-1", 300}}.encode(dataVersion))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if d, err := decodeMember(b); err == nil {
-			if back, err := decodeMember(d.encode()); err != nil || !reflect.DeepEqual(back, d) {
+		if d, err := decodeMember(b, dataVersion); err == nil {
+			if back, err := decodeMember(d.encode(dataVersion), dataVersion); err != nil || !reflect.DeepEqual(back, d) {
 				t.Errorf("%+v came back as %+v, %v", d, back, err)
 			}
 		}
@@ -94,10 +94,10 @@ func FuzzMemberData(f *testing.F) {
 }
 
 func FuzzAssignmentData(f *testing.F) {
-	f.Add(assignmentData{fingerprint: "fp", owed: true, roster: roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}, standby: []assign.Task{{}}}.encode())
+	f.Add(assignmentData{fingerprint: "fp", owed: true, roster: roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}, standby: []assign.Task{{}}}.encode(dataVersion))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if d, err := decodeAssignment(b); err == nil {
-			if back, err := decodeAssignment(d.encode()); err != nil || !reflect.DeepEqual(back, d) {
+		if d, err := decodeAssignment(b, dataVersion); err == nil {
+			if back, err := decodeAssignment(d.encode(dataVersion), dataVersion); err != nil || !reflect.DeepEqual(back, d) {
 				t.Errorf("%+v came back as %+v, %v", d, back, err)
 			}
 		}

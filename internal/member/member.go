@@ -57,11 +57,14 @@ type Handler interface {
 // Config says who the member is. Zero durations are franz-go's defaults.
 type Config struct {
 	Group       string
-	Instance    string // name of the process that outlives it; no two may share it
-	Static      bool   // the instance is the group.instance.id, too
-	Workers     int    // the most that the instance has ever used
-	Fingerprint string // of the topology; only members with equal ones share tasks
+	Instance    string   // name of the process that outlives it; no two may share it
+	Static      bool     // the instance is the group.instance.id, too
+	Workers     int      // the most that the instance has ever used
+	Fingerprint string   // of the topology; only members with equal ones share tasks
+	Shape       []string // what the fingerprint is of, line by line, for members that have another
 	Subs        []Sub
+
+	speaks byte // version of the user data; 0: the latest
 
 	// Rejoin makes the member begin with nothing and ask for an assignment of its own,
 	// although it is a static one that comes back: what it reads has changed.

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -23,7 +24,8 @@ type Protocol struct {
 func (m *Member) Protocol(h Handler) *Protocol {
 	return &Protocol{own: m.own, handler: h, balancer: &balancer{
 		topology: m.topology, own: m.own, report: h.Failed,
-		self:   memberData{fingerprint: m.cfg.Fingerprint, self: Fence{m.cfg.Instance, m.cfg.Workers}, tags: m.cfg.Tags},
+		self:  memberData{fingerprint: m.cfg.Fingerprint, self: Fence{m.cfg.Instance, m.cfg.Workers}, tags: m.cfg.Tags},
+		shape: m.cfg.Shape, speaks: cmp.Or(m.cfg.speaks, dataVersion),
 		rejoin: m.cfg.Rejoin, held: m.cfg.Held, replicas: m.cfg.Replicas,
 	}}
 }

@@ -26,6 +26,8 @@ type round struct {
 	topology    *topology
 	counts      map[string]int32 // partitions by topic
 	fingerprint string           // the leader's
+	shape       []string         // of the leader's topology
+	speaks      byte             // version of the user data
 	replicas    Replicas
 	members     []participant
 }
@@ -67,7 +69,10 @@ func (r *round) plan(last roster) assignments {
 	for i, m := range r.members {
 		share := shares[m.key()]
 		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next, standby: share.Standby, warming: share.Warming}
-		out = append(out, assignment{m.id, given[i], data})
+		if m.data.fingerprint != r.fingerprint {
+			data.shape = r.shape
+		}
+		out = append(out, assignment{m.id, given[i], data, r.speaks})
 	}
 	return out
 }
@@ -131,6 +136,7 @@ type assignment struct {
 	member string
 	tasks  tasks
 	data   assignmentData
+	speaks byte
 }
 
 // IntoSyncAssignment encodes them.
@@ -146,7 +152,7 @@ func (as assignments) IntoSyncAssignment() []kmsg.SyncGroupRequestGroupAssignmen
 
 func (a assignment) encode() []byte {
 	out := kmsg.NewConsumerMemberAssignment()
-	out.UserData = a.data.encode()
+	out.UserData = a.data.encode(a.speaks)
 	for _, tp := range a.tasks.partitions() {
 		topic := kmsg.NewConsumerMemberAssignmentTopic()
 		topic.Topic, topic.Partitions = tp.topic, tp.partitions

@@ -74,7 +74,7 @@ func parseClaims(t *testing.T, i int, claims string) participant {
 func TestUnreadableUserData(t *testing.T) {
 	t.Parallel()
 	top, _ := newTopology(subs())
-	b := &balancer{topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{"m", 1}}}
+	b := &balancer{speaks: dataVersion, topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{"m", 1}}}
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version, meta.UserData = 3, []byte("something")
 	_, err := balance(b, []kmsg.JoinGroupResponseMember{{MemberID: "x", ProtocolMetadata: meta.AppendTo(nil)}})
@@ -108,9 +108,9 @@ func TestPredecessorsAssignment(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			top, _ := newTopology(subs())
-			b := &balancer{topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{"m", 2}}, report: func(error) {}}
+			b := &balancer{speaks: dataVersion, topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{"m", 2}}, report: func(error) {}}
 			for i, owed := range []bool{c.owed, c.data.owed} { // the second time it is an answer to us
-				if _, err := b.ParseSyncAssignment(assignment{"x", tasks{}, c.data}.encode()); err != nil {
+				if _, err := b.ParseSyncAssignment(assignment{"x", tasks{}, c.data, dataVersion}.encode()); err != nil {
 					t.Fatal(err)
 				}
 				if got := b.own.target.owed; got != owed {

@@ -75,7 +75,7 @@ func TestRounds(t *testing.T) {
 		for i := range 1 + r.IntN(5) {
 			top, _ := newTopology(subs())
 			s.members = append(s.members, &simMember{static: r.IntN(2) == 0, last: -1, balancer: &balancer{
-				topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{fmt.Sprint("p", i), 1}},
+				speaks: dataVersion, topology: top, own: newOwnership(), self: memberData{fingerprint: "v1", self: Fence{fmt.Sprint("p", i), 1}},
 				report: func(err error) { t.Error(err) },
 			}})
 		}

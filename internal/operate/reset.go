@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/leatstream/leat/internal/layout"
 )
 
 // A Target is where an application is to go on from.
@@ -71,8 +73,7 @@ func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Pl
 	}
 	slices.Sort(p.Topics)
 	for _, name := range a.topics.Names() {
-		ours := strings.HasPrefix(name, a.Name+"-") && (strings.HasSuffix(name, "-changelog") || strings.HasSuffix(name, "-repartition"))
-		if ours && !internal[name] {
+		if layout.LooksInternal(a.Name, name) && !internal[name] {
 			p.Strangers = append(p.Strangers, name)
 		}
 	}

@@ -124,8 +124,8 @@ func (r *Restorer) room(n int) []byte {
 
 // Write makes the changes so far, together with p, committed state.
 func (r *Restorer) Write(p engine.Position) error {
-	r.batch.SetPosition(r.s.ns, p)
 	r.batch.Loose = r.Loose
+	r.batch.SetPosition(r.s.ns, p)
 	if err := r.s.eng.Write(&r.batch); err != nil {
 		return r.s.fail("restore", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -64,7 +65,10 @@ func run(log *slog.Logger) error {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	defer stop() // also where Run ends by itself
+	telling.Go(func() { tellResources(ctx, log, *state) })
 	return app.Run(ctx)
 }
 
