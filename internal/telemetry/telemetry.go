@@ -131,14 +131,11 @@ func (r *Recorder) Read(topic string, n int) {
 	}
 }
 
-// Written counts records of a commit, and forgets them.
-func (r *Recorder) Written(byTopic map[string]int64) {
+// Written counts records of a commit.
+func (r *Recorder) Written(topic string, n int64) {
 	if r != nil {
-		for topic, n := range byTopic {
-			r.m.written.Add(context.Background(), n, r.label("topic", topic))
-		}
+		r.m.written.Add(context.Background(), n, r.label("topic", topic))
 	}
-	clear(byTopic)
 }
 
 // Retried counts attempts that failed and are to be repeated.

@@ -48,11 +48,11 @@ func (w *Worker) commit(ctx context.Context) error {
 	}
 	clear(w.touched)
 	w.touched = w.touched[:0]
+	w.p.written.each(w.cfg.Recorder.Written)
 	w.p.next()
 	w.unflushed.Store(w.behind)
 	w.commits.Add(1)
 	w.cfg.Recorder.Commit(time.Since(began))
-	w.cfg.Recorder.Written(w.written)
 	return w.maintain(ctx)
 }
 
@@ -237,7 +237,6 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 	}
 	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)
 	w.cfg.Recorder.CommitFailed(f.step)
-	clear(w.written)
 	runs := slices.Clone(w.touched)
 	for _, r := range runs {
 		r.Task.Rollback()

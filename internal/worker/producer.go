@@ -31,9 +31,7 @@ type producer struct {
 	err      atomic.Pointer[error]
 	crash    atomic.Pointer[error] // a failpoint's
 	refusals refusals
-
-	topics map[string]struct{} // that the client has been given a record for
-	first  []*kgo.Record       // the first record for each topic that is new in this transaction
+	written  tally
 }
 
 // What a producer holds before sending waits.
@@ -46,7 +44,7 @@ const (
 // broker has given it an epoch: from then on no older producer of that id can do
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
-	p := &producer{topics: map[string]struct{}{}}
+	p := &producer{}
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
@@ -124,21 +122,13 @@ func (p *producer) flush(ctx context.Context) error {
 	return nil
 }
 
-// meets tells p of a record that was sent, the first of its topic perhaps.
-func (p *producer) meets(r *kgo.Record) {
-	if _, ok := p.topics[r.Topic]; !ok {
-		p.topics[r.Topic] = struct{}{}
-		p.first = append(p.first, r)
-	}
-}
-
 // see waits until the client sees every topic that it has written to. A client sends
 // what has waited for a topic's metadata before it lists the topic; in between, all may
 // be acknowledged already. To end a transaction it looks through that list for what the
 // transaction has written: if it finds nothing it aborts whatever it was asked for, or
 // sends nothing at all, and returns nil. The records must have been flushed.
 func (p *producer) see(ctx context.Context) error {
-	for _, r := range p.first {
+	for _, r := range p.written.fresh {
 		for {
 			leader, _, err := p.cl.PartitionLeader(r.Topic, r.Partition)
 			if leader >= 0 {
@@ -151,13 +141,14 @@ func (p *producer) see(ctx context.Context) error {
 			}
 		}
 	}
-	p.first = p.first[:0]
+	p.written.fresh = p.written.fresh[:0]
 	return nil
 }
 
 // next forgets the transaction that has ended.
 func (p *producer) next() {
 	p.slab.reset()
+	p.written.next()
 	p.sent = 0
 	p.acked.Store(0)
 	p.refusals.origins = p.refusals.origins[:0]

@@ -128,12 +128,11 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 	if w.p.full(out) {
 		defer w.blocked()()
 	}
-	run := 0 // where records of the same topic began: a lookup for each would cost
+	run := 0 // where records of the same topic began
 	for i := range out {
 		rec := w.p.send(ctx, &out[i])
 		if i+1 == len(out) || out[i+1].Topic != out[i].Topic {
-			w.written[out[i].Topic] += int64(i + 1 - run)
-			w.p.meets(rec)
+			w.p.written.add(rec, int64(i+1-run))
 			run = i + 1
 		}
 		if w.cfg.Produce != task.Fail {

@@ -72,8 +72,7 @@ type Worker struct {
 	told     time.Time // when somebody was, last
 	dry      bool      // the last round found nothing to process
 	batch    engine.Batch
-	messages []task.Message   // scratch
-	written  map[string]int64 // records of the open transaction by topic
+	messages []task.Message // scratch
 
 	shares    shares
 	pulse     pulse
@@ -94,7 +93,7 @@ type command struct {
 func New(cfg Config) *Worker {
 	return &Worker{
 		cfg: cfg, Inbox: fetch.NewInbox(), commands: make(chan command), done: make(chan struct{}),
-		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{}, written: map[string]int64{},
+		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{},
 	}
 }
 
