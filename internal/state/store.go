@@ -147,10 +147,16 @@ func (s *Store) load(key []byte) (*entry, error) {
 	e.cur.known, e.absent = true, !ok
 	if ok {
 		s.scratch = raw
-		if e.cur, err = parse(raw); err != nil {
+		v, err := parse(raw)
+		if err != nil {
 			return nil, s.fail("read", err)
 		}
-		e.cur.raw = append(make([]byte, 0, len(raw)), raw...)
+		v.raw = e.cur.raw
+		if cap(v.raw) < len(raw) {
+			v.raw = make([]byte, 0, len(raw))
+		}
+		v.raw = append(v.raw, raw...)
+		e.cur = v
 	}
 	s.account(e)
 	return e, nil
@@ -199,9 +205,8 @@ func (s *Store) place(e *entry) {
 }
 
 func (s *Store) enter(key []byte) *entry {
-	k := append(make([]byte, 0, len(key)), key...)
-	e := &entry{key: k}
-	s.entries[unsafe.String(unsafe.SliceData(k), len(k))] = e // k is never written again
+	e := newEntry(key)
+	s.entries[unsafe.String(unsafe.SliceData(e.key), len(e.key))] = e // the key is never written again
 	return e
 }
 

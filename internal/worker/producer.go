@@ -32,6 +32,7 @@ type producer struct {
 	crash    atomic.Pointer[error] // a failpoint's
 	refusals refusals
 	written  tally
+	promised func(*kgo.Record, error) // promise, made a value once and not for each record
 }
 
 // What a producer holds before sending waits.
@@ -45,6 +46,7 @@ const (
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	p := &producer{}
+	p.promised = p.promise
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
@@ -78,7 +80,7 @@ func (p *producer) send(ctx context.Context, o *task.Output) *kgo.Record {
 	r := p.slab.next()
 	fill(r, o)
 	p.sent++
-	p.cl.Produce(ctx, r, p.promise)
+	p.cl.Produce(ctx, r, p.promised)
 	return r
 }
 
@@ -100,8 +102,8 @@ func (p *producer) promise(r *kgo.Record, err error) {
 		if kafka.Refused(err) {
 			p.refusals.add(r, where)
 		}
-		err = where
-		p.err.CompareAndSwap(nil, &err)
+		first := error(where) // of its own: a pointer to err would move that to the heap for each record
+		p.err.CompareAndSwap(nil, &first)
 		return
 	}
 	p.acked.Add(1)
