@@ -12,7 +12,7 @@ SEED ?= $(shell echo $$RANDOM)
 RACE = $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v $$($(GO) env CC) > /dev/null && echo -race)
 
 .DEFAULT_GOAL = help
-.PHONY: help build demo test conformance integration chaos soak lint sim mutants bench bench-avro bench-formats bench-peers bench-rebalance bench-restore image clean
+.PHONY: help build demo test conformance integration chaos soak lint sim mutants bench bench-record bench-avro bench-formats bench-peers bench-rebalance bench-restore image clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -63,8 +63,18 @@ sim: ## simulate SEEDS=10000 histories full of crashes and lost messages, in one
 mutants: ## break the exactly-once rules one by one, and see that a test fails each time
 	$(GO) run ./internal/ci/mutants
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BENCHED = ./pkg/topology ./internal/state ./pkg/store/pebble ./internal/changelog
+COUNT ?= 6
+bench: ## say what a record costs in each operator, store and engine, beside what was recorded last; COUNT=6 times each
+	@mkdir -p bin && $(GO) test -run '^$$' -bench . -benchtime 200ms -count $(COUNT) $(BENCHED) 2>&1 | tee bin/bench.txt | \
+	{ grep -v -e '^ok' -e '^PASS' -e 'no test files' || true; }; [ "$${PIPESTATUS[0]}" = 0 ]
+	@GOTOOLCHAIN=$$($(GO) env GOVERSION) GOBIN='$(CURDIR)/bin' $(GO) install $(BENCHSTAT) 2> /dev/null || \
+	{ echo 'SKIPPED the comparison: benchstat cannot be fetched'; exit 0; }; \
+	bin/benchstat -ignore pkg recorded=bench/results/bench.txt now=bin/bench.txt
+
+bench-record: ## keep what make bench has just measured as what is compared with next time
+	@grep -e '^Benchmark' -e '^goos' -e '^goarch' -e '^pkg' -e '^cpu' bin/bench.txt > bench/results/bench.txt
 
 bench-avro: ## compare the Avro codecs with other libraries for Go
 	$(GO) -C bench/avro test -bench . -benchtime 100ms -count 6

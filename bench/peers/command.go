@@ -16,18 +16,26 @@ import (
 func (c *contest) command(v variant, t *trial.Trial, runs report.Round) (path string, args []string, err error) {
 	switch v.program {
 	case leat:
-		return c.self, c.leat(v, t), nil
+		return c.self, c.profile(c.leat(v, t), t), nil
 	case bareLoop:
 		args := []string{programBare, "-brokers", c.broker.Address, "-application", t.Application, "-in", t.In.Topic(), "-out", t.Out,
 			"-workers", fmt.Sprint(runtime.NumCPU())}
 		if v.work != "copy" {
 			args = append(args, "-changelog", t.Application+"-changelog")
 		}
-		return c.self, args, nil
+		return c.self, c.profile(args, t), nil
 	default:
 		args, err := c.java(v, t, runs)
 		return "java", args, err
 	}
+}
+
+// profile adds where a program is to write its profiles, if anywhere.
+func (c *contest) profile(args []string, t *trial.Trial) []string {
+	if c.profiles == "" {
+		return args
+	}
+	return append(args, "-cpuprofile", filepath.Join(c.profiles, t.Application+"-"+args[0]))
 }
 
 func (c *contest) leat(v variant, t *trial.Trial) []string {

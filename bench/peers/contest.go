@@ -24,6 +24,7 @@ type contest struct {
 	results     string
 	scripts     string
 	peer        string
+	profiles    string
 	keep        bool
 
 	dir       string // everything that is gone at the end
@@ -66,11 +67,15 @@ func (c *contest) run(ctx context.Context) (err error) {
 	defer c.broker.Close()
 	c.loaded = map[broker.Input]bool{}
 	for i, j := range c.chosen {
-		if err := c.job(ctx, j, i == 0); err != nil {
-			return fmt.Errorf("%s: %w", j.name, err)
+		if jobErr := c.job(ctx, j, i == 0); jobErr != nil {
+			fmt.Printf("%s: %v\n", j.name, jobErr)
+			err = fmt.Errorf("%s: %w", j.name, jobErr) // the other jobs do not depend on it
+		}
+		if ctx.Err() != nil {
+			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // kafka sees that a broker can be run, and returns why not.

@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&c.results, "results", "../results", "the `folder` for what is measured")
 	flags.StringVar(&c.scripts, "kafka", "../../integration/kafka", "the `folder` of the script that starts Kafka")
 	flags.StringVar(&c.peer, "streams", "streams", "the `folder` of the script that builds the jobs for Kafka Streams")
+	flags.StringVar(&c.profiles, "profiles", "", "the `folder` for CPU profiles and allocations of leat and the bare loop")
 	flags.BoolVar(&c.keep, "keep", false, "keep the logs of all programs")
 	if err := flags.Parse(args); err != nil {
 		return err

@@ -2,7 +2,7 @@ package topology_test
 
 import (
 	"fmt"
-	"strings"
+	"runtime"
 	"testing"
 
 	"github.com/leatstream/leat/internal/engine"
@@ -21,7 +21,7 @@ var (
 )
 
 // operators are the hot paths, with the allocations a record may cost: one for the
-// key, which becomes a Go string, and nothing else.
+// key, which becomes a Go string, and nothing else. Coalescing reads each changed key once more at the commit.
 var operators = []struct {
 	name   string
 	allocs float64
@@ -34,6 +34,15 @@ var operators = []struct {
 	{"map", 1, func(b *topology.Builder) {
 		b.From(benchIn).Map(func(k string, v int64) (string, int64) { return k, v + 1 }).To(benchOut)
 	}},
+	{"flat-map-values", 1, func(b *topology.Builder) {
+		two := make([]int64, 2)
+		b.From(benchIn).FlatMapValues(func(v int64) []int64 { two[0], two[1] = v, v+1; return two }).To(benchOut)
+	}},
+	{"branch-and-merge", 1, func(b *topology.Builder) {
+		in := b.From(benchIn)
+		parts := in.Branch(func(_ string, v int64) bool { return v > 7 }, func(_ string, v int64) bool { return v <= 7 })
+		parts[0].Merge(parts[1]).To(benchOut)
+	}},
 	{"five-map-values", 1, func(b *topology.Builder) {
 		inc := func(v int64) int64 { return v + 1 }
 		b.From(benchIn).MapValues(inc).MapValues(inc).MapValues(inc).MapValues(inc).MapValues(inc).To(benchOut)
@@ -44,6 +53,12 @@ var operators = []struct {
 	}},
 	{"count", 1, func(b *topology.Builder) {
 		b.From(benchIn).Count(store.KeyValue("n", serde.String, serde.Int64)).Stream().To(benchOut)
+	}},
+	{"count-coalesced", 1.1, func(b *topology.Builder) {
+		b.From(benchIn).Count(store.KeyValue("n", serde.String, serde.Int64), topology.Coalesced()).Stream().To(benchOut)
+	}},
+	{"reduce", 1, func(b *topology.Builder) {
+		b.From(benchIn).Reduce(store.KeyValue("n", serde.String, serde.Int64), func(acc, v int64) int64 { return acc + v }).Stream().To(benchOut)
 	}},
 	{"table", 1, func(b *topology.Builder) {
 		b.Table(benchIn, store.KeyValue("rows", serde.String, serde.Int64)).Stream().To(benchOut)
@@ -122,15 +137,27 @@ func TestAllocations(t *testing.T) {
 
 func BenchmarkOperators(b *testing.B) {
 	for _, op := range operators {
-		b.Run(strings.ReplaceAll(op.name, " ", "-"), func(b *testing.B) {
-			r := newRig(b, op.build, 1000)
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				r.thousand()
-				n += 1000
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
-		})
+		b.Run(op.name, func(b *testing.B) { perRecord(b, op.build) })
 	}
+}
+
+// perRecord measures a topology on records of a thousand keys, a commit after each thousand included. It says what a
+// record costs, and not what a call of the benchmark's loop does, which is a thousand of them.
+func perRecord(b *testing.B, build func(*topology.Builder)) {
+	r := newRig(b, build, 1000)
+	for range 3 { // warm up
+		r.thousand()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	for b.Loop() {
+		r.thousand()
+		n += 1000
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(0, "ns/op") // leaves it out
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(n), "B/record")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(n), "allocs/record")
 }

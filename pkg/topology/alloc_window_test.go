@@ -58,15 +58,6 @@ func TestWindowAllocations(t *testing.T) {
 
 func BenchmarkWindows(b *testing.B) {
 	for _, op := range windowOperators {
-		b.Run(op.name, func(b *testing.B) {
-			r := newRig(b, op.build, 1000)
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				r.thousand()
-				n += 1000
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
-		})
+		b.Run(op.name, func(b *testing.B) { perRecord(b, op.build) })
 	}
 }

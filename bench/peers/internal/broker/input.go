@@ -33,13 +33,26 @@ func (in Input) Topic() string {
 	return fmt.Sprintf("%s-%d-records-%d-keys-%d-partitions-%d-idle-%d-bytes", kind, in.Records, in.Keys, in.Partitions, in.Idle, in.ValueBytes)
 }
 
-// Create makes empty topics of so many partitions.
+// Create makes empty topics of so many partitions, and waits until clients can see them.
 func (b *Broker) Create(ctx context.Context, partitions int32, topics ...string) error {
 	made, err := b.Admin.CreateTopics(ctx, partitions, 1, nil, topics...)
 	if err != nil {
 		return err
 	}
-	return made.Error()
+	if err := made.Error(); err != nil {
+		return err
+	}
+	for {
+		seen, err := b.Admin.ListTopics(ctx, topics...)
+		if err == nil && seen.Error() == nil && len(seen) == len(topics) {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // Delete removes topics, and those that an application has made for itself.
