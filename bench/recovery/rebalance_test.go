@@ -53,6 +53,7 @@ func (r *rebalance) run() {
 		b.signal(syscall.SIGKILL)
 		b = start(r, r.system, &r.job, "b")
 	})
+	r.settle(2) // a process that has come back without its state may have to catch up first
 	r.caughtUp()
 	r.measure("b is killed", 1, func() { b.signal(syscall.SIGKILL) })
 }

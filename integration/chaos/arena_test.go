@@ -15,6 +15,7 @@ const (
 	brokers = 3
 	service = "../internal/quartet" // where its source is
 	disk    = "size=48m"            // what is filled up
+	large   = "size=512m"           // in a soak, which lasts
 )
 
 // An arena is what trials share: brokers behind proxies, a program, and a small disk.
@@ -54,7 +55,11 @@ func (a *arena) mount(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if a.noSmall = mountMemory(dir, disk); a.noSmall != nil {
+	size := disk
+	if *soak {
+		size = large
+	}
+	if a.noSmall = mountMemory(dir, size); a.noSmall != nil {
 		t.Logf("SKIPPED full disks: cannot mount a tmpfs: %v", a.noSmall)
 		return
 	}
