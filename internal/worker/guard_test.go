@@ -358,3 +358,19 @@ func TestNull(t *testing.T) {
 		}
 	}
 }
+
+// A worker that has ended refuses a run: it would be taken for one that works.
+func TestAddComesTooLate(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		run := r.hold(0, 0, counter())
+		if err := r.end(); err != nil {
+			t.Error(err)
+		}
+		if err := r.w.Add(t.Context(), run); !errors.Is(err, errEnded) {
+			t.Errorf("the worker has ended, and takes a run: %v", err)
+		}
+		if err := r.w.Release(t.Context(), run); err != nil {
+			t.Errorf("what it does not have cannot be released: %v", err)
+		}
+	})
+}

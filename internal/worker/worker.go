@@ -116,7 +116,8 @@ func (w *Worker) Dropped() (d task.Drops) {
 // last commit or write. It may be called from any goroutine.
 func (w *Worker) Unflushed() int64 { return w.unflushed.Load() }
 
-// Add gives runs to the worker. It returns once the worker has them.
+// Add gives runs to the worker. It returns once the worker has them; it is an error if
+// the worker has ended.
 func (w *Worker) Add(ctx context.Context, runs ...*Run) error {
 	return w.command(ctx, command{add: runs})
 }
@@ -131,11 +132,17 @@ func (w *Worker) Release(ctx context.Context, runs ...*Run) error {
 // Stop commits, takes all runs away and ends Run.
 func (w *Worker) Stop(ctx context.Context) error { return w.command(ctx, command{stop: true}) }
 
+// errEnded is the error of a run that comes too late.
+var errEnded = errors.New("the worker has ended")
+
 func (w *Worker) command(ctx context.Context, c command) error {
 	c.done = make(chan error, 1)
 	select {
 	case w.commands <- c:
 	case <-w.done:
+		if len(c.add) > 0 {
+			return errEnded
+		}
 		return nil // it has nothing any more
 	case <-ctx.Done():
 		return context.Cause(ctx)
