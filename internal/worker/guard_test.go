@@ -206,12 +206,12 @@ func TestClientSeesWhatItCommits(t *testing.T) {
 	}{{"late", time.Second, 0}, {"never", time.Hour, 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			inRig(t, func(t *testing.T, r *rig) {
-				if err := r.end(); err != nil {
-					t.Fatal(err)
-				}
-				<-r.ended
-				r.cfg.Kafka = &blinding{Brokers: r.cfg.Kafka.(Brokers), d: c.blind}
-				r.run()
+				r.rerun(func(n int, cl *kgo.Client) Client {
+					if n > 1 {
+						return cl
+					}
+					return &blind{cl, time.Now().Add(c.blind)}
+				})
 				r.add(0, 0, counter())
 				r.feed(0, "a")
 				if r.reopened() != c.reopened {
@@ -227,41 +227,47 @@ func TestClientSeesWhatItCommits(t *testing.T) {
 	}
 }
 
-// blinding brokers make a first client that does not see its topics for a while.
-type blinding struct {
-	Brokers
-	d time.Duration
-}
-
-func (b *blinding) Producer(opts ...kgo.Opt) (Client, error) {
-	cl, err := b.Brokers.Producer(opts...)
-	if err != nil {
-		return nil, err
-	}
-	c := &blindClient{cl.(*kgo.Client), time.Now().Add(b.d)}
-	b.d = 0
-	return c, nil
-}
-
-func (b *blinding) CommitTxn(ctx context.Context, producer Client, who kafka.Identity, offsets map[kafka.TopicPartition]kafka.Committed) error {
-	return b.Brokers.CommitTxn(ctx, producer.(*blindClient).Client, who, offsets)
-}
-
-type blindClient struct {
+// A blind client does not see its topics for a while, and so has nothing to commit.
+type blind struct {
 	*kgo.Client
 	until time.Time
 }
 
-func (c *blindClient) PartitionLeader(topic string, partition int32) (leader, epoch int32, err error) {
+func (c *blind) PartitionLeader(topic string, partition int32) (leader, epoch int32, err error) {
 	if time.Now().Before(c.until) {
 		return -1, -1, nil
 	}
 	return c.Client.PartitionLeader(topic, partition)
 }
 
-func (c *blindClient) EndTransaction(ctx context.Context, end kgo.TransactionEndTry) error {
+func (c *blind) EndTransaction(ctx context.Context, end kgo.TransactionEndTry) error {
 	return c.Client.EndTransaction(ctx, end && kgo.TransactionEndTry(!time.Now().Before(c.until)))
 }
+
+// A client that cannot begin a transaction is replaced, like one that cannot end one.
+func TestTransactionDoesNotBegin(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.rerun(func(n int, cl *kgo.Client) Client {
+			if n > 1 {
+				return cl
+			}
+			return idle{cl}
+		})
+		r.add(0, 0, counter())
+		r.feed(0, "a")
+		if r.reopened() != 1 {
+			t.Errorf("%d runs are to be opened again", r.reopened())
+		}
+		r.add(0, 0, counter())
+		time.Sleep(patience)
+		r.expect(out, "a=1", "0:1")
+	})
+}
+
+// An idle client begins nothing.
+type idle struct{ *kgo.Client }
+
+func (idle) BeginTransaction() error { return kerr.ProducerFenced }
 
 // A transaction of offsets alone would not be ended by the client, and so block
 // whoever wants to know the offsets.

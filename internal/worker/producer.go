@@ -96,6 +96,9 @@ type buffered interface {
 	BufferedProduceBytes() int64
 }
 
+// fail makes the transaction one that cannot be committed.
+func (p *producer) fail(err error) { p.err.CompareAndSwap(nil, &err) }
+
 func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {
 		where := &task.ProduceError{Topic: r.Topic, Partition: r.Partition, Err: err}

@@ -132,6 +132,38 @@ func (r *rig) run() {
 	go func() { r.ended <- r.w.Run(r.t.Context()) }()
 }
 
+// rerun starts another worker, whose producers wrap makes something of: the nth that
+// there is.
+func (r *rig) rerun(wrap func(n int, cl *kgo.Client) Client) {
+	r.t.Helper()
+	if err := r.end(); err != nil {
+		r.t.Fatal(err)
+	}
+	<-r.ended
+	r.cfg.Kafka = &wrapping{Brokers: r.cfg.Kafka.(Brokers), wrap: wrap, inner: map[Client]*kgo.Client{}}
+	r.run()
+}
+
+type wrapping struct {
+	Brokers
+	wrap  func(n int, cl *kgo.Client) Client
+	inner map[Client]*kgo.Client // of those that were made
+}
+
+func (w *wrapping) Producer(opts ...kgo.Opt) (Client, error) {
+	cl, err := w.Brokers.Producer(opts...)
+	if err != nil {
+		return nil, err
+	}
+	c := w.wrap(len(w.inner)+1, cl.(*kgo.Client))
+	w.inner[c] = cl.(*kgo.Client)
+	return c, nil
+}
+
+func (w *wrapping) CommitTxn(ctx context.Context, producer Client, who kafka.Identity, offsets map[kafka.TopicPartition]kafka.Committed) error {
+	return w.Brokers.CommitTxn(ctx, w.inner[producer], who, offsets)
+}
+
 // end stops the worker, if it still runs, and returns its error.
 func (r *rig) end() error {
 	_ = r.w.Stop(r.t.Context()) // it comes back from Run

@@ -122,7 +122,7 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 	out := r.Task.TakeOutput()
 	if len(out) > 0 && w.p.sent == 0 && w.cfg.TransactionalID != "" {
 		if err := w.p.cl.BeginTransaction(); err != nil {
-			return err
+			w.p.fail(err)
 		}
 	}
 	if w.p.full(out) {
