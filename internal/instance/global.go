@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -61,6 +62,9 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := g.fill(ctx)
 		tp, lost := lostGround(err)
+		if err == nil {
+			return g.sample()
+		}
 		if !lost || attempt > 3 {
 			return err
 		}
@@ -114,6 +118,14 @@ func (g *globals) fill(ctx context.Context) error {
 	}
 	g.in.log.Info("filled global tables", "tables", slices.Sorted(maps.Keys(g.tables)), "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// sample sees whether the serdes can read what the tables hold.
+func (g *globals) sample() (err error) {
+	for _, spec := range g.in.cfg.Plan.Globals {
+		err = errors.Join(err, spec.Sample(g.tables[spec.Store]))
+	}
+	return err
 }
 
 // trust finds out how far local state is to be trusted: a table of which one partition

@@ -188,7 +188,7 @@ func (in *Instance) start(ctx context.Context) (err error) {
 	if err := in.prepareTopics(ctx); err != nil {
 		return err
 	}
-	if err := in.check(ctx); err != nil {
+	if err := in.cfg.Plan.Check(ctx, in.cfg.App); err != nil {
 		return err
 	}
 	if err := in.checkShape(ctx); err != nil {
@@ -226,15 +226,6 @@ func (in *Instance) reach(ctx context.Context) error {
 		return nil
 	}
 	return kafka.CheckBroker(ctx, in.admin)
-}
-
-// check asks everything that the topology needs to have checked, and returns all that
-// is wrong.
-func (in *Instance) check(ctx context.Context) (err error) {
-	for _, run := range in.cfg.Plan.Checks {
-		err = errors.Join(err, run(ctx, in.cfg.App))
-	}
-	return err
 }
 
 // fenceSelf ends what this process left open when it was last killed.

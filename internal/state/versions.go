@@ -25,6 +25,22 @@ const Latest = math.MaxInt64
 // Logged implements Layout.
 func (Versions) Logged([]byte) []byte { return nil }
 
+// Each calls fn for the versions of the entry at key that have a value, as the
+// changelog has them.
+func (Versions) Each(key, row []byte, fn func(key, value []byte) error) error {
+	for len(row) > 0 {
+		v, rest, err := cutVersion(row)
+		if err == nil && v.value != nil {
+			err = fn(key[segmentSize:], v.value)
+		}
+		if err != nil {
+			return err
+		}
+		row = rest
+	}
+	return nil
+}
+
 // Replay implements Layout.
 func (g Versions) Replay(r *Restorer, key, value []byte, time int64) error {
 	if time < r.s.Live(g.Segments) {

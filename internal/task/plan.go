@@ -15,11 +15,11 @@ type Plan struct {
 	Globals     []Global
 	Shape       []string // what tasks mean to the group, a line for each part: see Seal
 	Fingerprint string   // of the shape: equal plans have equal fingerprints
-	Checks      []Check
+	Check       Check    // of everything outside that is used
 }
 
-// A Check asks whether something outside is as it must be before the first record. Its
-// error says where, and what to do.
+// A Check asks whether what is outside is as it must be before the first record. Its
+// error names all that is not, says where, and what to do.
 type Check func(ctx context.Context, app string) error
 
 // A Sub is a sub-topology: nodes connected by edges or by shared stores. Each of
@@ -59,6 +59,9 @@ func Changelog(app, store string) string { return app + "-" + store + "-changelo
 type Global struct {
 	Store string
 	Topic string
+	// Checker returns what checks that a row of the topic can be read; nil if there is
+	// nothing to check.
+	Checker func(topic string) func(key, value []byte) error
 }
 
 // A Source is a topic that a sub-topology reads.

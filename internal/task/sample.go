@@ -1,6 +1,10 @@
 package task
 
-import "github.com/leatstream/leat/internal/state"
+import (
+	"fmt"
+
+	"github.com/leatstream/leat/internal/state"
+)
 
 // samples is how many entries of a store are checked from each end. All would cost
 // what decoding them costs; those that a release left unread are most of them or few.
@@ -17,23 +21,64 @@ func (t *Task) sample(spec Store, s *state.Store) error {
 	if check == nil {
 		return nil
 	}
+	versions, versioned := s.Layout().(state.Versions)
+	err := bothEnds(s, func(key, value []byte) (data bool, err error) {
+		if versioned {
+			return true, versions.Each(key, value, check)
+		}
+		logged := s.Layout().Logged(key)
+		if logged == nil {
+			return false, nil
+		}
+		return true, check(logged, value)
+	})
+	if err != nil {
+		return &Error{Task: t.ID(), Node: "store " + spec.Name, Err: err}
+	}
+	return nil
+}
+
+// Sample is what is done of a task's stores when it is made, for a global table that has
+// been filled.
+func (g Global) Sample(s *state.Shared) error {
+	if g.Checker == nil {
+		return nil
+	}
+	check := g.Checker(g.Topic)
+	if check == nil {
+		return nil
+	}
+	err := bothEnds(s, func(key, value []byte) (bool, error) { return true, check(key, value) })
+	if err != nil {
+		return fmt.Errorf("global table %s, topic %s: %w", g.Store, g.Topic, err)
+	}
+	return nil
+}
+
+// A ranger is a store.
+type ranger interface {
+	Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) error
+}
+
+// bothEnds shows the first and the last entries of a store to check, which returns false
+// for one that holds no data.
+func bothEnds(s ranger, check func(key, value []byte) (data bool, err error)) error {
 	for _, reverse := range []bool{false, true} {
 		n, passed, failed := 0, 0, error(nil)
 		err := s.Range(nil, nil, reverse, func(key, value []byte, _ int64) bool {
-			logged := s.Layout().Logged(key)
-			if logged == nil {
-				passed++ // not an entry of its own
-				return passed < 100*samples
+			var data bool
+			if data, failed = check(key, value); data {
+				n++
+			} else {
+				passed++
 			}
-			failed = check(logged, value)
-			n++
-			return failed == nil && n < samples
+			return failed == nil && n < samples && passed < 100*samples
 		})
 		if err == nil {
 			err = failed
 		}
 		if err != nil {
-			return &Error{Task: t.ID(), Node: "store " + spec.Name, Err: err}
+			return err
 		}
 	}
 	return nil

@@ -76,12 +76,30 @@ type Use int8
 const (
 	Reads Use = 1 << iota
 	Writes
+	// Migrates is the use of a serde that is given to Migrate: it reads what an older
+	// version of the service has left in a store, and nothing that is written now.
+	Migrates Use = 0
 )
 
 // A Starter is a serde that checks, before the first record, that it can do its work
 // where it is used. Start may ask other services; it returns what must be put right.
 type Starter interface {
 	Start(ctx context.Context, use Use) error
+}
+
+// Start has those of serdes checked that are Starters, and returns all that must be put
+// right. When one of them is unavailable the others are not asked: they would wait in
+// turn for what does not answer.
+func Start(ctx context.Context, use Use, serdes ...any) (err error) {
+	for _, s := range serdes {
+		if starter, ok := s.(Starter); ok {
+			err = errors.Join(err, starter.Start(ctx, use))
+		}
+		if errors.Is(err, ErrUnavailable) {
+			break
+		}
+	}
+	return err
 }
 
 // A Checker is a serde that can tell from the bytes of a store's entry, without the
@@ -92,8 +110,8 @@ type Checker interface {
 }
 
 // ErrUnavailable is wrapped by the error of a serde that could not ask what it had to,
-// for as long as it was told to try. That is no fault of the record's: no policy passes
-// over it.
+// for as long as it was told to try, or that was refused an answer. That is no fault of
+// the record's: no policy passes over it.
 var ErrUnavailable error = unavailable{}
 
 type unavailable struct{}

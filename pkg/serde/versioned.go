@@ -27,18 +27,21 @@ type Migration[T any] struct {
 	bare    bool // from before there were versions
 	decode  func(src []byte) (T, error)
 	check   func(src []byte) error
+	start   func(context.Context) error
 	at      func(Place) Migration[T]
 }
 
 // Migrate reads what s wrote as version, and makes of it what the service knows today.
 func Migrate[T, Old any](version uint32, s Serde[Old], up func(Old) (T, error)) Migration[T] {
-	m := Migration[T]{version: version, check: checkOf(s), decode: func(src []byte) (v T, err error) {
+	m := Migration[T]{version: version, check: checkOf(s)}
+	m.decode = func(src []byte) (v T, err error) {
 		old, err := s.Decode(src)
 		if err != nil {
 			return v, err
 		}
 		return up(old)
-	}}
+	}
+	m.start = func(ctx context.Context) error { return Start(ctx, Migrates, s) }
 	m.at = func(p Place) Migration[T] { return Migrate(version, At(s, p), up) }
 	return m
 }
@@ -149,10 +152,12 @@ func (s *versionedSerde[T]) Start(ctx context.Context, use Use) (err error) {
 			err = errors.Join(err, fmt.Errorf("version %d is given twice: each belongs to one form of the value", known[i]))
 		}
 	}
-	if starter, ok := s.current.(Starter); ok {
-		err = errors.Join(err, starter.Start(ctx, use))
+	for _, m := range s.older {
+		if bad := m.start(ctx); bad != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", m, bad))
+		}
 	}
-	return err
+	return errors.Join(err, Start(ctx, use, s.current))
 }
 
 // Check serves Checker.

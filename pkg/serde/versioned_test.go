@@ -1,6 +1,7 @@
 package serde_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,6 +45,25 @@ func ExampleVersioned() {
 	// {First:Ada Last:Lovelace City:} <nil>
 	// {First:Ada Last:Lovelace City:London} <nil>
 	// {First:Ada Last:Lovelace City:London} <nil>
+}
+
+// A mistake in the serde of an older version is found at start, with the version.
+func TestVersionedStart(t *testing.T) {
+	t.Parallel()
+	s := serde.Versioned(2, serde.JSON[customer](), serde.Migrate[customer, customer2](1, mistaken{serde.JSON[customer2]()}, fromSecond))
+	err := serde.Start(t.Context(), serde.Reads|serde.Writes, s)
+	if err == nil || err.Error() != "version 1: a mistake" {
+		t.Error(err)
+	}
+}
+
+type mistaken struct{ serde.Serde[customer2] }
+
+func (mistaken) Start(_ context.Context, use serde.Use) error {
+	if use != serde.Migrates {
+		return fmt.Errorf("use %d", use)
+	}
+	return errors.New("a mistake")
 }
 
 func TestVersionedErrors(t *testing.T) {

@@ -83,7 +83,11 @@ func (d BufferStore[K, V]) Serdes() (key serde.Serde[K], value serde.Serde[V]) {
 }
 
 // Spec is what the runtime needs to know of the store.
-func (d BufferStore[K, V]) Spec() Spec { return d.spec }
+func (d BufferStore[K, V]) Spec() Spec {
+	s := d.spec
+	s.Serdes = serdesOf(d.key, d.value, cutBuffered)
+	return s
+}
 
 // Open returns the view of the buffer in s. It is for leat's own operators.
 func (d BufferStore[K, V]) Open(s Scope) *BufferView[K, V] {

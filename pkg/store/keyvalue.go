@@ -59,7 +59,7 @@ func (d KV[K, V]) Spec() Spec {
 	if d.bounded {
 		s.Layout = state.Recent{Most: d.most}
 	}
-	s.Serdes = serdesOf(d.key, d.value, 0)
+	s.Serdes = serdesOf(d.key, d.value, cutTail(0))
 	return s
 }
 

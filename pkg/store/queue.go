@@ -55,6 +55,13 @@ func (d QueueStore[K, V]) Join() string { return d.join }
 func (d QueueStore[K, V]) Spec() Spec {
 	s := d.spec
 	s.Layout = state.Numbered{At: 1}
+	s.Serdes = serdesOf(d.key, d.value, func(key, value []byte, show func(int, []byte) error) error {
+		k, err := queueKey(key)
+		if err != nil {
+			return err
+		}
+		return cutBuffered(k, value, show)
+	})
 	return s
 }
 
@@ -116,6 +123,14 @@ func (v *QueueView[K, V]) First() (at int64, err error) {
 	return at, err
 }
 
+// queueKey is the record's key in an entry's.
+func queueKey(key []byte) ([]byte, error) {
+	if len(key) < queueHead+queueTail {
+		return nil, fmt.Errorf("a key of %d bytes: %w", len(key), wire.ErrFormat)
+	}
+	return key[queueHead : len(key)-queueTail], nil
+}
+
 func queueTime(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[1:])) }
 
 // Release removes the records from one time, before which there are none, up to another,
@@ -142,10 +157,11 @@ func (v *QueueView[K, V]) Release(from, until, now int64, fn func(k K, val V, c 
 }
 
 func (v *QueueView[K, V]) release(key, raw []byte, fn func(K, V, wire.Context) error) error {
-	if len(key) < queueHead+queueTail {
-		return fmt.Errorf("a key of %d bytes: %w", len(key), wire.ErrFormat)
+	enc, err := queueKey(key)
+	if err != nil {
+		return err
 	}
-	k, err := v.d.key.Decode(key[queueHead : len(key)-queueTail])
+	k, err := v.d.key.Decode(enc)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/wire"
 	"github.com/leatstream/leat/pkg/serde"
 )
 
@@ -46,21 +46,63 @@ type Spec struct {
 	ReadOnly bool
 }
 
-// Serdes are those of a store, for the checks before the first record: a serde for an
-// entry's key and one for its value. The zero value needs no check.
+// Serdes are those of a store, for the checks before the first record. The zero value
+// needs no check.
 type Serdes struct {
-	at   func(changelog string) (key, value any)
-	tail int // bytes that the changelog's keys have behind the encoded key
+	at  func(changelog string) []any // the keys' first
+	cut cutFn
 }
 
-func serdesOf[K, V any](key serde.Serde[K], value serde.Serde[V], tail int) Serdes {
+// A cutFn finds in an entry, as the changelog has it, what serdes have written, and shows
+// each part, which is not nil, with the place of its serde.
+type cutFn func(key, value []byte, show func(serde int, part []byte) error) error
+
+// The places of serdes of all stores but those of Singles.
+const (
+	keyPart = iota
+	valuePart
+)
+
+func serdesOf[K, V any](key serde.Serde[K], value serde.Serde[V], cut cutFn) Serdes {
 	if key == nil || value == nil {
 		return Serdes{}
 	}
-	at := func(changelog string) (any, any) {
-		return serde.At(key, place(changelog, serde.Key)), serde.At(value, place(changelog, serde.Value))
+	return Serdes{cut: cut, at: func(changelog string) []any {
+		return []any{serde.At(key, place(changelog, serde.Key)), serde.At(value, place(changelog, serde.Value))}
+	}}
+}
+
+// cutTail is for entries that are a key, with some bytes behind it, and a value.
+func cutTail(tail int) cutFn {
+	return func(key, value []byte, show func(int, []byte) error) error {
+		if len(key) < tail {
+			return fmt.Errorf("a key of %d bytes: %w", len(key), wire.ErrFormat)
+		}
+		if err := show(keyPart, key[:len(key)-tail]); err != nil {
+			return err
+		}
+		return show(valuePart, value)
 	}
-	return Serdes{at, tail}
+}
+
+// cutBuffered is for what waits, with the key as it is.
+func cutBuffered(key, value []byte, show func(int, []byte) error) error {
+	held, err := wire.ParseBuffered(value)
+	if err != nil {
+		return err
+	}
+	if err := show(keyPart, key); err != nil {
+		return err
+	}
+	for _, part := range [][]byte{held.Prior, held.Old, held.New} {
+		if part == nil {
+			continue
+		}
+		if err := show(valuePart, part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func place(changelog string, part serde.Part) serde.Place {
@@ -99,42 +141,37 @@ func (e *unreadable) Unwrap() error { return e.err }
 func (e *unreadable) Unskippable()  {}
 
 // Start checks what can be checked before there is an entry.
-func (s Serdes) Start(ctx context.Context, changelog string) (err error) {
+func (s Serdes) Start(ctx context.Context, changelog string) error {
 	if s.at == nil {
 		return nil
 	}
-	key, value := s.at(changelog)
-	for _, part := range []any{key, value} {
-		if starter, ok := part.(serde.Starter); ok {
-			err = errors.Join(err, starter.Start(ctx, serde.Reads|serde.Writes))
-		}
-	}
-	return err
+	return serde.Start(ctx, serde.Reads|serde.Writes, s.at(changelog)...)
 }
 
 // Checker returns what checks one entry as the changelog has it, by the serdes that
-// can; nil if neither can.
+// can; nil if none can.
 func (s Serdes) Checker(changelog string) func(key, value []byte) error {
 	if s.at == nil {
 		return nil
 	}
-	k, v := s.at(changelog)
-	keys, _ := k.(serde.Checker)
-	values, _ := v.(serde.Checker)
-	if keys == nil && values == nil {
+	var checkers []serde.Checker
+	any := false
+	for _, part := range s.at(changelog) {
+		c, ok := part.(serde.Checker)
+		checkers, any = append(checkers, c), any || ok
+	}
+	if !any {
 		return nil
 	}
 	return func(key, value []byte) error {
-		if keys != nil {
-			if err := keys.Check(key[:max(0, len(key)-s.tail)]); err != nil {
-				return fmt.Errorf("key: %w", err)
+		return s.cut(key, value, func(i int, part []byte) error {
+			if checkers[i] == nil {
+				return nil
 			}
-		}
-		if values != nil {
-			if err := values.Check(value); err != nil {
-				return fmt.Errorf("value: %w", err)
+			if err := checkers[i].Check(part); err != nil {
+				return fmt.Errorf("%s: %w", [...]string{"key", "value", "value"}[i], err)
 			}
-		}
-		return nil
+			return nil
+		})
 	}
 }

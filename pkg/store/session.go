@@ -83,7 +83,7 @@ func (d SessionStore[K, V]) Spec() Spec {
 	layout.Ordered = d.ordered
 	s.Layout = layout
 	s.Configs = changelogConfig(d.retention, s.Configs)
-	s.Serdes = serdesOf(d.key, d.value, sessionTail)
+	s.Serdes = serdesOf(d.key, d.value, cutTail(sessionTail))
 	return s
 }
 

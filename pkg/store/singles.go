@@ -7,6 +7,7 @@ import (
 
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/wire"
 	"github.com/leatstream/leat/pkg/serde"
 )
 
@@ -44,7 +45,33 @@ func (d Singles[K, L, R]) Name() string { return d.spec.Name }
 func (d Singles[K, L, R]) Spec() Spec {
 	s := d.spec
 	s.Layout = state.Fronted{At: 8}
+	s.Serdes = d.serdes()
 	return s
+}
+
+// serdes are those of keys, of left values and of right ones.
+func (d Singles[K, L, R]) serdes() Serdes {
+	if d.key == nil || d.left == nil || d.right == nil {
+		return Serdes{}
+	}
+	at := func(changelog string) []any {
+		value := place(changelog, serde.Value)
+		return []any{serde.At(d.key, place(changelog, serde.Key)), serde.At(d.left, value), serde.At(d.right, value)}
+	}
+	return Serdes{at, func(key, value []byte, show func(int, []byte) error) error {
+		const head = singleHead - 1 // the changelog's keys begin with the time
+		if len(key) < head {
+			return fmt.Errorf("a key of %d bytes: %w", len(key), wire.ErrFormat)
+		}
+		part := valuePart
+		if Side(key[head-1]) == Right {
+			part++
+		}
+		if err := show(keyPart, key[head:]); err != nil {
+			return err
+		}
+		return eachListed(value, func(raw []byte) error { return show(part, raw) })
+	}}
 }
 
 // Open returns the view of the store in s.
@@ -298,14 +325,7 @@ func (v *SinglesView[K, L, R]) each(key, value []byte, fn func(Single[K, L, R]) 
 	if out.Key, err = v.d.key.Decode(key[singleHead:]); err != nil {
 		return err
 	}
-	n := listLen(value)
-	for rest := value[min(len(value), listHead):]; n > 0; n-- {
-		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.BigEndian.Uint32(rest)) || binary.BigEndian.Uint32(rest) == 0 {
-			return fmt.Errorf("list of records without a partner: %w", engine.ErrCorrupt)
-		}
-		size := binary.BigEndian.Uint32(rest)
-		raw := rest[5 : 4+size]
-		rest = rest[4+size:]
+	return eachListed(value, func(raw []byte) (err error) {
 		if out.Side == Left {
 			out.Left, err = v.d.left.Decode(raw)
 		} else {
@@ -314,7 +334,21 @@ func (v *SinglesView[K, L, R]) each(key, value []byte, fn func(Single[K, L, R]) 
 		if err != nil {
 			return err
 		}
-		if err = fn(out); err != nil {
+		return fn(out)
+	})
+}
+
+// eachListed calls fn for the encoded records of an entry.
+func eachListed(value []byte, fn func(raw []byte) error) error {
+	n := listLen(value)
+	for rest := value[min(len(value), listHead):]; n > 0; n-- {
+		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.BigEndian.Uint32(rest)) || binary.BigEndian.Uint32(rest) == 0 {
+			return fmt.Errorf("list of records without a partner: %w", engine.ErrCorrupt)
+		}
+		size := binary.BigEndian.Uint32(rest)
+		raw := rest[5 : 4+size]
+		rest = rest[4+size:]
+		if err := fn(raw); err != nil {
 			return err
 		}
 	}

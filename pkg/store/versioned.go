@@ -61,7 +61,7 @@ func (d VersionedKV[K, V]) Spec() Spec {
 	s.Layout = state.NewVersions(max(0, d.history))
 	s.Configs = map[string]string{"min.compaction.lag.ms": strconv.FormatInt(min(d.history, math.MaxInt64-extra)+extra, 10)}
 	maps.Copy(s.Configs, d.spec.Configs)
-	s.Serdes = serdesOf(d.key, d.value, 0)
+	s.Serdes = serdesOf(d.key, d.value, cutTail(0))
 	return s
 }
 

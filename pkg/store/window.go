@@ -100,7 +100,7 @@ func (d WindowStore[K, V]) Spec() Spec {
 		s.Configs["cleanup.policy"] = "delete" // no two records have one key
 		maps.Copy(s.Configs, d.spec.Configs)
 	}
-	s.Serdes = serdesOf(d.key, d.value, windowTail)
+	s.Serdes = serdesOf(d.key, d.value, cutTail(windowTail))
 	return s
 }
 

@@ -37,7 +37,7 @@ func (b *Builder) Build() (*Topology, error) {
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err
 	}
-	plan := &task.Plan{Globals: b.globals, Checks: append(slices.Clip(b.checks), b.storeChecks()...)}
+	plan := &task.Plan{Globals: b.globals, Check: all(append(slices.Clip(b.checks), b.storeChecks()...))}
 	for i, members := range b.split() {
 		plan.Subs = append(plan.Subs, b.sub(i, members, groups))
 	}
@@ -176,6 +176,9 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 			sub.Sources = append(sub.Sources, src)
 		case n.topic.Name != "" || n.dynamic:
 			sub.Sinks = append(sub.Sinks, task.Sink{Topic: n.topic, Node: n.name, Dynamic: n.dynamic})
+			for _, topic := range n.among {
+				sub.Sinks = append(sub.Sinks, task.Sink{Topic: topic, Node: n.name})
+			}
 		}
 		stores = append(stores, n.stores...)
 		sub.Nodes = append(sub.Nodes, task.Node{

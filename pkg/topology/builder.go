@@ -107,6 +107,7 @@ type node struct {
 	globals []string     // global tables that are read
 	topic   task.Topic   // read or written
 	dynamic bool         // writes topics chosen per record
+	among   []task.Topic // of these, and maybe of others
 	place   int          // in its sub-topology, once that is built
 	keyed   bool         // equal keys must meet: its inputs are co-partitioned
 	open    func(w wiring) error

@@ -95,25 +95,59 @@ func foreign[K, V, FK, R, O any](t Table[K, V], right Table[FK, R], via Subscrip
 	}
 	connect(b, node{kind: "subscribe", topic: task.Topic{Name: via.registration, Internal: true}}, t.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(update[K, V]) error, error) {
-			topic := resolve(w, via.registration)
-			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: topic, keyOf: j.key, place: o.place}
-			s.key, s.value, s.foreign = internalAt(t.keys, topic, serde.Key), internalAt(t.values, topic, serde.Value), internalAt(right.keys, topic, serde.Key)
+			s := &subscriber[K, V, FK]{w: w, kind: j.kind, topic: resolve(w, via.registration), keyOf: j.key, place: o.place}
+			s.key, s.value, s.foreign = via.leftKeys(t.keys, w.t.App()), via.leftValues(t.values, w.t.App()), via.foreignKeys(right.keys, w.t.App())
 			return s.process, nil
 		})
+	checkForeign(t, right, via)
 	publish(b, right, via, b.internal(via.registration))
 	n := node{kind: j.kind.String() + "-foreign-join", parents: []int{b.internal(via.response), t.id}, keyed: true}
 	n.open = func(w wiring) error {
-		asked, topic := resolve(w, via.registration), resolve(w, via.response)
 		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.readEmitted(w.t)}
-		r.key, r.value, r.foreign = internalAt(t.keys, asked, serde.Key), internalAt(t.values, asked, serde.Value), internalAt(right.values, topic, serde.Value)
+		r.key, r.value, r.foreign = via.leftKeys(t.keys, w.t.App()), via.leftValues(t.values, w.t.App()), via.rightValues(right.values, w.t.App())
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(r.process)
 		return nil
 	}
 	return Table[K, O]{b: b, id: b.add(n), keys: t.keys}
 }
 
-func resolve(w wiring, name string) string {
-	return task.Topic{Name: name, Internal: true}.Resolve(w.t.App())
+func resolve(w wiring, name string) string { return internalTopic(w.t.App(), name) }
+
+func internalTopic(app, name string) string {
+	return task.Topic{Name: name, Internal: true}.Resolve(app)
+}
+
+// The serdes of a foreign-key join, for where they are used. The keys and values of left
+// rows are encoded as of topics that there are not, which is how Kafka Streams calls
+// them: the registration topic's own keys are foreign ones, and of the values it has but
+// the hash.
+func (s Subscription) leftKeys[K any](keys serde.Serde[K], app string) serde.Serde[K] {
+	return internalAt(keys, internalTopic(app, s.registration)+"-pk", serde.Key)
+}
+
+func (s Subscription) leftValues[V any](values serde.Serde[V], app string) serde.Serde[V] {
+	return internalAt(values, internalTopic(app, s.registration)+"-vh", serde.Value)
+}
+
+func (s Subscription) foreignKeys[FK any](keys serde.Serde[FK], app string) serde.Serde[FK] {
+	return internalAt(keys, internalTopic(app, s.registration), serde.Key)
+}
+
+func (s Subscription) rightValues[R any](values serde.Serde[R], app string) serde.Serde[R] {
+	return internalAt(values, internalTopic(app, s.response), serde.Value)
+}
+
+// checkForeign has the serdes of a join checked.
+func checkForeign[K, V, FK, R any](t Table[K, V], right Table[FK, R], via Subscription) {
+	if t.keys == nil || t.values == nil || right.keys == nil || right.values == nil {
+		return // Build says so
+	}
+	t.b.check("foreign-key join "+via.registration, serde.Reads|serde.Writes, func(app string) []any {
+		return []any{via.leftKeys(t.keys, app), via.foreignKeys(right.keys, app), via.rightValues(right.values, app)}
+	})
+	t.b.check("foreign-key join "+via.registration, serde.Writes, func(app string) []any {
+		return []any{via.leftValues(t.values, app)}
+	})
 }
 
 // internal adds a source that hands on the undecoded records of an internal topic.
@@ -265,9 +299,8 @@ func publish[FK, R any](b *Builder, right Table[FK, R], via Subscription, regist
 	n := node{kind: "publish", name: via.store, parents: []int{registrations, right.id}, stores: []string{via.store}, keyed: true,
 		topic: task.Topic{Name: via.response, Internal: true}}
 	n.open = func(w wiring) error {
-		topic := resolve(w, via.response)
-		p := &publisher[FK, R]{w: w, topic: topic, rows: right.readEmitted(w.t), kept: st.Open(scope{w.t, n})}
-		p.key, p.value = internalAt(right.keys, resolve(w, via.registration), serde.Key), internalAt(right.values, topic, serde.Value)
+		p := &publisher[FK, R]{w: w, topic: resolve(w, via.response), rows: right.readEmitted(w.t), kept: st.Open(scope{w.t, n})}
+		p.key, p.value = via.foreignKeys(right.keys, w.t.App()), via.rightValues(right.values, w.t.App())
 		task.Outlet[update[FK, R]](w.t, w.parents[1]).Subscribe(p.update)
 		task.Outlet[*task.Message](w.t, w.parents[0]).Subscribe(p.register)
 		return nil

@@ -134,21 +134,39 @@ func (h *headerSet) copied() []Header {
 
 // check has the serdes that bind returns checked before the first record.
 func (b *Builder) check(where string, use serde.Use, bind func(app string) []any) {
-	b.checks = append(b.checks, func(ctx context.Context, app string) (err error) {
-		for _, s := range bind(app) {
-			if starter, ok := s.(serde.Starter); ok {
-				err = errors.Join(err, starter.Start(ctx, use))
-			}
-		}
-		return at(where, err)
+	b.checks = append(b.checks, func(ctx context.Context, app string) error {
+		return at(where, serde.Start(ctx, use, bind(app)...))
 	})
 }
 
-func at(where string, err error) error {
-	if err != nil {
-		err = fmt.Errorf("%s: %w", where, err)
+// all makes one of several checks. When something is unavailable nothing more is asked:
+// what does not answer one does not answer the next, and each would wait for it in turn.
+func all(checks []task.Check) task.Check {
+	return func(ctx context.Context, app string) (err error) {
+		for _, check := range checks {
+			err = errors.Join(err, check(ctx, app))
+			if errors.Is(err, serde.ErrUnavailable) {
+				break
+			}
+		}
+		return err
 	}
-	return err
+}
+
+// at says of an error, or of each of several, where it is.
+func at(where string, err error) error {
+	if err == nil {
+		return nil
+	}
+	several, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	var errs []error
+	for _, err := range several.Unwrap() {
+		errs = append(errs, at(where, err))
+	}
+	return errors.Join(errs...)
 }
 
 // check has the serdes of a topic checked.

@@ -107,9 +107,7 @@ func TestStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, check := range top.Plan().Checks {
-		err = errors.Join(err, check(t.Context(), "app"))
-	}
+	err = top.Plan().Check(t.Context(), "app")
 	if err == nil || err.Error() != "store last: no" {
 		t.Errorf("%v", err)
 	}

@@ -119,10 +119,7 @@ func (s changeSerde[V]) At(p serde.Place) serde.Serde[change[V]] {
 
 // Start serves serde.Starter.
 func (s changeSerde[V]) Start(ctx context.Context, use serde.Use) error {
-	if starter, ok := s.inner.(serde.Starter); ok {
-		return starter.Start(ctx, use)
-	}
-	return nil
+	return serde.Start(ctx, use, s.inner)
 }
 
 func (s changeSerde[V]) Append(dst []byte, c change[V]) (_ []byte, err error) {

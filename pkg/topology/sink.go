@@ -21,10 +21,17 @@ func (s Stream[K, V]) To(out Topic[K, V]) {
 }
 
 // ToEach writes every record to the topic that choose returns for it. The topics
-// must exist: the runtime does not create them, and does not check their serdes before
-// the first record.
-func (s Stream[K, V]) ToEach(choose func(Record[K, V]) Topic[K, V]) {
-	connect(s.b, node{kind: "sink", dynamic: true}, s.id,
+// must exist: the runtime does not create them. Those that are named in among are looked
+// for at start, and their serdes are checked, as To has it; of any other that choose
+// returns, what is wrong is found with its first record.
+func (s Stream[K, V]) ToEach(choose func(Record[K, V]) Topic[K, V], among ...Topic[K, V]) {
+	n := node{kind: "sink", dynamic: true}
+	for _, out := range among {
+		s.b.checkName("topic", out.name)
+		out.check(s.b, task.Topic{Name: out.name}, serde.Writes)
+		n.among = append(n.among, task.Topic{Name: out.name})
+	}
+	connect(s.b, n, s.id,
 		func(w wiring, _ *task.Port[struct{}]) (func(Record[K, V]) error, error) {
 			return func(r Record[K, V]) error {
 				w.t.Enter(w.id)

@@ -118,23 +118,31 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// ask calls do until it gets an answer, for as long as the client waits.
+// ask calls do until it gets an answer, for as long as the client waits. Its error wraps
+// serde.ErrUnavailable if there was none, or a refusal, of which more of the same is to
+// be expected.
 func (c *Client) ask(ctx context.Context, what string, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.wait)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := do(ctx)
-		if err == nil || !unanswered(err) {
+		if err == nil {
+			return nil
+		}
+		if why := refused(err); why != nil {
+			return fmt.Errorf("%w: %w", serde.ErrUnavailable, why)
+		}
+		if !unanswered(err) {
 			return err
 		}
 		if pause == firstPause {
-			c.log.Warn("the schema registry does not answer, and is asked again", "for", what, "err", err)
+			c.log.Warn("the schema registry does not answer, and is asked again", "for", what, "err", brief(err))
 		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return fmt.Errorf("%w: no answer within %v: %w", serde.ErrUnavailable, c.wait, err)
+			return fmt.Errorf("%w: no answer within %v: %w", serde.ErrUnavailable, c.wait, brief(err))
 		}
 	}
 }

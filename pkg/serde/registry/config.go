@@ -118,7 +118,12 @@ func (c Config) client() (*sr.Client, error) {
 		opts = append(opts, sr.BearerToken(c.Token))
 	}
 	if c.Authorize != nil {
-		opts = append(opts, sr.PreReq(c.Authorize))
+		opts = append(opts, sr.PreReq(func(r *http.Request) error {
+			if err := c.Authorize(r); err != nil {
+				return &credentialsError{err}
+			}
+			return nil
+		}))
 	}
 	return sr.NewClient(opts...)
 }

@@ -4,6 +4,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,7 +39,7 @@ func TestValidate(t *testing.T) {
 }
 
 // The registry is reached over TLS with its own authority, and with each kind of
-// credentials; without them it is an answer, not an outage.
+// credentials. Being refused is no fault of a record's, and is not waited for.
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	const basic, bearer = "Basic dTpw", "Bearer t"
@@ -59,7 +62,7 @@ func TestAuthentication(t *testing.T) {
 		t.Cleanup(server.Close)
 		pool := x509.NewCertPool()
 		pool.AddCert(server.Certificate())
-		cfg := Config{URLs: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}, Wait: time.Second}
+		cfg := Config{URLs: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}, Wait: time.Hour}
 		c.edit(&cfg)
 		client, err := New(cfg)
 		if err != nil {
@@ -67,8 +70,58 @@ func TestAuthentication(t *testing.T) {
 		}
 		defer client.Close()
 		_, err = serde.At(client.Serde(text{field: "a"}, Options{}), inValue).Append(nil, "x")
-		if failed := err != nil; failed != (c.name == "none") || errors.Is(err, serde.ErrUnavailable) {
+		if refused := errors.Is(err, serde.ErrUnavailable); refused != (err != nil) || refused != (c.name == "none") {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Whoever is no registry, or lets nobody in, is told from one that is away: more of the
+// same would be the answer, so that nothing waits, and the error says what to look at.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, body string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	plain := func(h http.Handler) *httptest.Server { return httptest.NewServer(h) }
+	for _, c := range []struct {
+		name   string
+		serve  func(http.Handler) *httptest.Server
+		answer func(http.ResponseWriter, *http.Request)
+		edit   func(*Config)
+		want   string
+	}{
+		{"another path", plain, answer(404, "<html>Not Found</html>"), nil, "answered with 404 Not Found, and not as by a registry; is this its address?"},
+		{"another path of a registry", plain, answer(404, `{"error_code":404,"message":"HTTP 404 Not Found"}`), nil, "and not as by a registry"},
+		{"another service", plain, answer(200, "<html>Hello</html>"), nil, "it does not answer as a registry does"},
+		{"no rights", plain, answer(403, `{"error_code":40301,"message":"User is denied operation"}`), nil, "403 Forbidden: the credentials do not allow it"},
+		{"no credentials", plain, answer(401, ""), nil, "401 Unauthorized: it wants other credentials"},
+		{"an authority that is not known", httptest.NewTLSServer, answer(200, "{}"), nil, "x509"},
+		{"a secret that cannot be read", plain, answer(200, "{}"), func(c *Config) {
+			c.Authorize = func(*http.Request) error { return errors.New("no such file") }
+		}, "unavailable: credentials: no such file"},
+	} {
+		server := c.serve(http.HandlerFunc(c.answer))
+		t.Cleanup(server.Close)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		cfg := Config{URLs: []string{server.URL}, Wait: time.Hour, Logger: slog.New(slog.DiscardHandler)}
+		if c.edit != nil {
+			c.edit(&cfg)
+		}
+		client, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		s := serde.At(client.Serde(text{field: "a"}, Options{}), inValue)
+		_, decode := s.Decode([]byte{0, 0, 0, 0, 7, 'x'})
+		for _, err := range []error{serde.Start(t.Context(), serde.Reads|serde.Writes, s), decode} {
+			if !errors.Is(err, serde.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: %v", c.name, err)
+			}
 		}
 	}
 }

@@ -23,7 +23,7 @@ const (
 func difference(theirs, ours serde.Schema) string {
 	a, b := lines(theirs), lines(ours)
 	if len(a) > maxCompared || len(b) > maxCompared {
-		return fmt.Sprintf("  (too long to compare: %d and %d lines)\n", len(a), len(b))
+		return fmt.Sprintf("  (too long to compare: %d and %d lines)", len(a), len(b))
 	}
 	var out []string
 	for common := longest(a, b); len(a) > 0 || len(b) > 0; {
@@ -37,12 +37,12 @@ func difference(theirs, ours serde.Schema) string {
 		}
 	}
 	if len(out) == 0 {
-		return "  (none in the text)\n"
+		return "  (none in the text)"
 	}
 	if more := len(out) - maxShown; more > 0 {
 		out = append(out[:maxShown], fmt.Sprintf("  (%d more lines)", more))
 	}
-	return strings.Join(out, "\n") + "\n"
+	return strings.Join(out, "\n")
 }
 
 // longest holds, for every two ends of a and b, the length of the longest sequence that

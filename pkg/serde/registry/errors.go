@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +50,58 @@ func unanswered(err error) bool {
 	var ue *url.Error
 	var ne net.Error
 	return errors.As(err, &ue) || errors.As(err, &ne) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// refused returns why asking is of no use before somebody has put it right: whoever
+// answers is no registry, or will not tell us. It returns nil of any other error.
+func refused(err error) error {
+	var re *sr.ResponseError
+	var cert *tls.CertificateVerificationError
+	var ours *credentialsError
+	var syntax *json.SyntaxError
+	var form *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &re):
+		return refusal(re)
+	case errors.As(err, &cert):
+		return cert
+	case errors.As(err, &ours):
+		return ours
+	case errors.As(err, &syntax), errors.As(err, &form):
+		return fmt.Errorf("it does not answer as a registry does; %s: %w", whichAddress, err)
+	}
+	return nil
+}
+
+const whichAddress = "is this its address? Apicurio's ends in /apis/ccompat/v7"
+
+// refusal is refused of what was answered.
+func refusal(re *sr.ResponseError) error {
+	asked := fmt.Sprintf("%s %s is answered with %d %s", re.Method, re.URL, re.StatusCode, http.StatusText(re.StatusCode))
+	switch {
+	case re.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s: it wants other credentials", asked)
+	case re.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%s: the credentials do not allow it", asked)
+	case re.ErrorCode != 0 && re.ErrorCode != re.StatusCode, re.StatusCode == http.StatusConflict, re.StatusCode == http.StatusUnprocessableEntity, unanswered(re):
+		return nil
+	}
+	return fmt.Errorf("%s, and not as by a registry; %s", asked, whichAddress)
+}
+
+// A credentialsError is that of the function that was to add credentials to a request.
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return "credentials: " + e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }
+
+// brief leaves out of an error what the one around it says: where the request went.
+func brief(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
 }
 
 // notFound reports whether err is a registry's word that there is no such schema,

@@ -17,14 +17,16 @@ func (s *placed[T]) Start(ctx context.Context, use serde.Use) error {
 			return err // it has no schema to ask for
 		}
 	}
-	var errs []error
+	var err error
 	if use&serde.Writes != 0 {
-		errs = append(errs, s.startWriting(ctx))
+		if err = s.startWriting(ctx); errors.Is(err, serde.ErrUnavailable) {
+			return err
+		}
 	}
 	if use&serde.Reads != 0 {
-		errs = append(errs, s.startReading(ctx))
+		err = errors.Join(err, s.startReading(ctx))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Start serves serde.Starter.
@@ -52,7 +54,7 @@ func (s *placed[T]) startWriting(ctx context.Context) error {
 // do. The service cannot start: nobody is kept waiting by a few more questions.
 func (s *placed[T]) explain(ctx context.Context) string {
 	subject := s.subject()
-	cure := fmt.Sprintf("; register it, or let Options.Register allow it (it is %q)", s.options.Register)
+	cure := fmt.Sprintf("; register it, or let the service do it: Options.Register, in a configuration file registry.register, is %q", s.options.Register)
 	latest, r, ok, err := s.client.latest(ctx, subject)
 	switch {
 	case err != nil:

@@ -119,10 +119,8 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 // check does what is done at start, before there are tasks.
 func (d *Driver) check() {
 	d.tb.Helper()
-	for _, check := range d.built.Checks {
-		if err := check(d.tb.Context(), app); err != nil {
-			d.onError(err)
-		}
+	if err := d.built.Check(d.tb.Context(), app); err != nil {
+		d.onError(err)
 	}
 }
 
@@ -451,6 +449,12 @@ func (d *Driver) open() {
 	}
 	d.follow()
 	d.tasks = nil
+	for _, g := range d.plan.Globals {
+		if err := g.Sample(d.globals[g.Store]); err != nil {
+			d.onError(fmt.Errorf("topologytest: %w", err))
+			return
+		}
+	}
 	for _, sub := range d.plan.Subs {
 		var tasks []*task.Task
 		for p := range d.partitions {

@@ -115,7 +115,7 @@ func (g *generator) payments(ctx context.Context, made *payments.Generator, topi
 
 // orders writes the customers, then orders. It registers their schemas, as their writer.
 func (g *generator) orders(ctx context.Context, made *shop.Generator, l loaded) (n int64, err error) {
-	schemas, err := service.Schemas(l.Registry)
+	schemas, err := service.Schemas(l.Registry, service.Logger(l.Log, g.out.Err))
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io"
 	"maps"
 	"slices"
 
@@ -51,7 +52,7 @@ func (s *settings) load() (l loaded, err error) {
 		return loaded{}, usageError{err}
 	}
 	l.entry, _ = topologies.Find(l.Topology) // it is in the catalog
-	if l.entry, err = withSchemas(l.entry, l.Config); err != nil {
+	if l.entry, err = withSchemas(l.entry, l.Config, s.sys.Out); err != nil {
 		return loaded{}, usageError{err}
 	}
 	if l.topology, err = l.entry.Build(l.Topics); err != nil {
@@ -61,14 +62,14 @@ func (s *settings) load() (l loaded, err error) {
 }
 
 // withSchemas gives a topology the configured registry, if it needs one.
-func withSchemas(t topologies.Topology, c *config.Config) (topologies.Topology, error) {
+func withSchemas(t topologies.Topology, c *config.Config, log io.Writer) (topologies.Topology, error) {
 	switch {
 	case t.Registry && len(c.Registry.URLs) == 0:
 		return t, c.Fault("registry.urls", "%s has its schemas in a registry: name its addresses", t.Name)
 	case !t.Registry && len(c.Registry.URLs) == 0:
 		return t, nil
 	}
-	s, err := service.Schemas(c.Registry)
+	s, err := service.Schemas(c.Registry, service.Logger(c.Log, log))
 	return t.With(s), err
 }
 

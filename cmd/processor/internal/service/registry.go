@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 var registrations = map[string]registry.Registration{"never": registry.Never, "internal": registry.Internal, "always": registry.Always}
 
 // Schemas is the configured registry. It is not asked yet.
-func Schemas(r config.Registry) (topologies.Schemas, error) {
+func Schemas(r config.Registry, log *slog.Logger) (topologies.Schemas, error) {
 	security, err := registryTLS(r.TLS)
 	if err != nil {
 		return topologies.Schemas{}, err
@@ -23,7 +24,7 @@ func Schemas(r config.Registry) (topologies.Schemas, error) {
 	if err := readable(r.PasswordFile, r.TokenFile); err != nil {
 		return topologies.Schemas{}, fmt.Errorf("registry: %w", errors.Unwrap(err))
 	}
-	client, err := registry.New(registry.Config{URLs: r.URLs, Authorize: authorize(r), TLS: security, Timeout: r.Timeout, Wait: r.Wait})
+	client, err := registry.New(registry.Config{URLs: r.URLs, Authorize: authorize(r), TLS: security, Timeout: r.Timeout, Wait: r.Wait, Logger: log})
 	if err != nil {
 		return topologies.Schemas{}, fmt.Errorf("%s", strings.ReplaceAll(err.Error(), "registry: URLs", "registry.urls"))
 	}
