@@ -22,7 +22,11 @@ func (t *Task) sample(spec Store, s *state.Store) error {
 		return nil
 	}
 	versions, versioned := s.Layout().(state.Versions)
-	err := bothEnds(s, func(key, value []byte) (data bool, err error) {
+	var lo, hi []byte
+	if l, ok := s.Layout().(interface{ Entries() (lo, hi []byte) }); ok {
+		lo, hi = l.Entries() // what else there is may be as much
+	}
+	err := bothEnds(s, lo, hi, func(key, value []byte) (data bool, err error) {
 		if versioned {
 			return true, versions.Each(key, value, check)
 		}
@@ -48,7 +52,7 @@ func (g Global) Sample(s *state.Shared) error {
 	if check == nil {
 		return nil
 	}
-	err := bothEnds(s, func(key, value []byte) (bool, error) { return true, check(key, value) })
+	err := bothEnds(s, nil, nil, func(key, value []byte) (bool, error) { return true, check(key, value) })
 	if err != nil {
 		return fmt.Errorf("global table %s, topic %s: %w", g.Store, g.Topic, err)
 	}
@@ -60,12 +64,12 @@ type ranger interface {
 	Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) error
 }
 
-// bothEnds shows the first and the last entries of a store to check, which returns false
-// for one that holds no data.
-func bothEnds(s ranger, check func(key, value []byte) (data bool, err error)) error {
+// bothEnds shows the first and the last entries of a store between two keys to check,
+// which returns false for one that holds no data.
+func bothEnds(s ranger, lo, hi []byte, check func(key, value []byte) (data bool, err error)) error {
 	for _, reverse := range []bool{false, true} {
 		n, passed, failed := 0, 0, error(nil)
-		err := s.Range(nil, nil, reverse, func(key, value []byte, _ int64) bool {
+		err := s.Range(lo, hi, reverse, func(key, value []byte, _ int64) bool {
 			var data bool
 			if data, failed = check(key, value); data {
 				n++

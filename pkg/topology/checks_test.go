@@ -95,6 +95,10 @@ func buildVersions(b *topology.Builder, s spy) {
 	b.From(topicOf("in", s)).Table(store.Versioned[string, string]("v", serde.String, s, time.Hour)).Stream().To(result)
 }
 
+func buildRecent(b *topology.Builder, s spy) {
+	b.From(topicOf("in", s)).Table(store.LRU[string, string]("lru", 10, serde.String, s)).Stream().To(result)
+}
+
 func buildSingles(b *topology.Builder, s spy) {
 	in, none := b.From(topicOf("in", s)), b.From(topology.NewTopic("none", serde.String, serde.String))
 	in.LeftJoin(none, window.Within(time.Second).Grace(time.Hour), store.Join[string, string, string]("j", serde.String, s, s),
@@ -123,7 +127,7 @@ func buildGlobal(b *topology.Builder, s spy) {
 func TestUnreadableLayouts(t *testing.T) {
 	t.Parallel()
 	for name, build := range map[string]func(*topology.Builder, spy){
-		"store v": buildVersions, "store j-left-shared-join-store": buildSingles, "store held": buildBuffer,
+		"store v": buildVersions, "store lru": buildRecent, "store j-left-shared-join-store": buildSingles, "store held": buildBuffer,
 		"store j-Buffer": buildQueue, "global table g, topic in": buildGlobal,
 	} {
 		topologyWith := func(bad string) *topology.Builder {
