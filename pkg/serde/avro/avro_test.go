@@ -194,6 +194,25 @@ func TestGenericValues(t *testing.T) {
 	}
 }
 
+// Values without bytes are values in the middle of others.
+func TestGenericWithoutBytes(t *testing.T) {
+	t.Parallel()
+	c := avro.Generic(`{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"fixed","name":"F","size":0}},
+		{"name":"u","type":["F","string"]},{"name":"e","type":{"type":"record","name":"E","fields":[]}},{"name":"n","type":"null"},{"name":"i","type":"int"}]}`)
+	v := map[string]any{"f": []byte{}, "u": avro.Branch{Name: "F", Value: []byte{}}, "e": map[string]any{}, "n": nil, "i": int32(3)}
+	b, err := c.Append(nil, v)
+	if err != nil || string(b) != "\x00\x06" {
+		t.Fatalf("%x %v", b, err)
+	}
+	if got, err := c.Decode(b); err != nil || !reflect.DeepEqual(got, any(v)) {
+		t.Errorf("%v %v", got, err)
+	}
+	v["f"] = []byte{1}
+	if b, err := c.Append(nil, v); err == nil || !strings.Contains(err.Error(), "has 1 bytes, want 0") {
+		t.Errorf("%x %v", b, err)
+	}
+}
+
 func TestGenericMistakes(t *testing.T) {
 	t.Parallel()
 	record := `{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"b","type":["int","string"],"default":3}]}`

@@ -1,6 +1,7 @@
-// Package avro encodes and decodes Avro: into Go types by a plan that is compiled once,
-// and into maps and slices by goavro. It reads what was written with an older or newer
-// schema by the resolution rules of the Avro specification, which goavro does not know.
+// Package avro encodes and decodes Avro: Go types by a plan that is compiled once, and
+// maps and slices, which goavro makes of bytes. It reads what was written with an older or
+// newer schema by the resolution rules of the Avro specification, which goavro does not
+// know.
 //
 // It knows no registry: what schema bytes were written with is told to it, or stands in
 // front of them (single-object encoding).

@@ -32,7 +32,7 @@ func FuzzDecode(f *testing.F) {
 			enc, err := orders.Append(nil, v)
 			other, slow := generic.Append(nil, g)
 			if (err == nil) != (slow == nil) || !bytes.Equal(enc, other) {
-				t.Fatalf("%x: %x, %v by plan, %x, %v by goavro", src, enc, err, other, slow)
+				t.Fatalf("%x: %x, %v by plan, %x, %v by the generic codec", src, enc, err, other, slow)
 			}
 			if err == nil { // not a decimal of too many digits
 				back, _ := orders.Decode(enc)

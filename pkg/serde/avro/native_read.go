@@ -78,9 +78,12 @@ func (r *nativeReader) entries(s *step, v any) (any, error) {
 }
 
 func (r *nativeReader) record(s *step, v map[string]any) (any, error) {
-	out := make(map[string]any, len(s.r.fields))
+	out := v // goavro's own map will do, unless names are to go
+	if s.renamed {
+		out = make(map[string]any, len(s.r.fields))
+	}
 	for i, f := range s.fields {
-		if f.place < 0 {
+		if f.place < 0 || !s.renamed && f.step.asNative() {
 			continue
 		}
 		name := s.w.fields[i].name
@@ -99,6 +102,11 @@ func (r *nativeReader) record(s *step, v map[string]any) (any, error) {
 		out[f.name] = value
 	}
 	return out, nil
+}
+
+// asNative reports whether goavro's value is ours already.
+func (s *step) asNative() bool {
+	return s.kind == readSame && s.r.logical == none && s.r.kind != kindBytes && s.r.kind != kindFixed
 }
 
 // promote makes what goavro reads as one type what it would read as k.
@@ -149,6 +157,8 @@ func logicalValue(n *node, v any) (any, error) {
 			return durationOf(v), nil
 		}
 		return bytes.Clone(v), nil
+	case map[string]any:
+		return []byte{}, nil // a fixed of no bytes: see physical.write
 	}
 	return v, nil
 }

@@ -55,6 +55,10 @@ func (p *physical) write(n *node) {
 	}
 	switch n.kind {
 	case kindFixed:
+		if n.size == 0 {
+			p.add(`"type":"record","fields":[]}`) // goavro wants a fixed to have a size
+			return
+		}
 		p.add(`"type":"fixed","size":`, strconv.Itoa(n.size), `}`)
 	case kindEnum:
 		p.add(`"type":"enum","symbols":[`)

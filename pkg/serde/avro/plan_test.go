@@ -102,7 +102,7 @@ func (w *twin) check(t testing.TB, src []byte) {
 	fast = w.write(&e, p)
 	out, slow := w.generic.append(nil, v)
 	if (fast == nil) != (slow == nil) || fast == nil && string(out) != string(e.buf) {
-		t.Fatalf("%s as %s\n%s\n%x: by plan %x %v, by goavro %x %v", w.writer, w.reader, w.typ, src, e.buf, fast, out, slow)
+		t.Fatalf("%s as %s\n%s\n%x: by plan %x %v, by the generic codec %x %v", w.writer, w.reader, w.typ, src, e.buf, fast, out, slow)
 	}
 }
 

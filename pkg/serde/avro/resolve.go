@@ -15,6 +15,7 @@ type step struct {
 	item     *step       // of an array or a map
 	fields   []taken     // of a record, as the writer has them
 	absent   []int       // fields of the reader's record that the writer's lacks
+	renamed  bool        // fields of the writer's record are skipped or have other names
 	branches []*step     // of the writer's union
 	branch   int         // of the reader's union
 	inner    *step       // to read that branch
@@ -182,6 +183,7 @@ func (v *resolver) record(w, r *node) *step {
 		if t.place >= 0 {
 			v.in(f.name, func() { t.step = v.resolve(f.node, r.fields[t.place].node) })
 		}
+		s.renamed = s.renamed || t.place < 0 || r.fields[t.place].name != f.name
 		s.fields = append(s.fields, t)
 	}
 	for i, f := range r.fields {
