@@ -85,10 +85,11 @@ func (d Singles[K, L, R]) Open(s Scope) *SinglesView[K, L, R] {
 // A SinglesView reads and writes one partition of the store. It belongs to the goroutine
 // of its task. All times are ms.
 type SinglesView[K, L, R any] struct {
-	d   Singles[K, L, R]
-	s   *state.Store
-	buf []byte
-	val []byte
+	d      Singles[K, L, R]
+	s      *state.Store
+	buf    []byte
+	val    []byte
+	lo, hi []byte // of a walk
 }
 
 // A Single is a record without a partner. Only the value of its side counts.
@@ -155,6 +156,18 @@ func singlesAt(dst []byte, s Side, at int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, byte(s)), uint64(max(0, at)))
 }
 
+// from and upTo are the bounds of a side's entries from a time on. They hold until they
+// are next asked for: there is one walk at a time.
+func (v *SinglesView[K, L, R]) from(s Side, at int64) []byte {
+	v.lo = singlesAt(v.lo[:0], s, at)
+	return v.lo
+}
+
+func (v *SinglesView[K, L, R]) upTo(s Side) []byte {
+	v.hi = append(v.hi[:0], byte(s)+1)
+	return v.hi
+}
+
 // Due says which records of either side are to be released: those before Until. There
 // are none before From, so that nobody has to walk over what has been deleted there.
 type Due struct{ From, Until [2]int64 }
@@ -207,9 +220,9 @@ func (m *singlesMerge[K, L, R]) run(s Side) {
 	if other := m.head[1-s]; other < m.until[1-s] {
 		turn = min(turn, other+int64(1-s)) // at equal times the right side is first
 	}
-	lo := singlesAt(nil, s, m.head[s])
+	lo := m.v.from(s, m.head[s])
 	m.head[s] = noTime
-	err := m.v.s.Range(lo, []byte{byte(s) + 1}, false, func(key, value []byte, _ int64) bool {
+	err := m.v.s.Range(lo, m.v.upTo(s), false, func(key, value []byte, _ int64) bool {
 		at := singleAt(key)
 		if at >= turn {
 			m.head[s] = at
@@ -236,7 +249,7 @@ func (v *SinglesView[K, L, R]) first(s Side, from int64) (at int64, records uint
 	if at = noTime; from == noTime {
 		return at, 0, nil
 	}
-	err = v.s.Range(singlesAt(nil, s, from), []byte{byte(s) + 1}, false, func(key, value []byte, _ int64) bool {
+	err = v.s.Range(v.from(s, from), v.upTo(s), false, func(key, value []byte, _ int64) bool {
 		at, records = singleAt(key), listLen(value)
 		return false
 	})
@@ -286,7 +299,7 @@ func (v *SinglesView[K, L, R]) behind(s Side, at int64) (int64, error) {
 		return 0, err
 	}
 	n := 0
-	err = v.s.Range(singlesAt(nil, s, at), []byte{byte(s) + 1}, false, func(key, _ []byte, _ int64) bool {
+	err = v.s.Range(v.from(s, at), v.upTo(s), false, func(key, _ []byte, _ int64) bool {
 		if n++; n == 2 {
 			next = min(next, singleAt(key))
 		}
@@ -303,7 +316,7 @@ func (v *SinglesView[K, L, R]) end(s Side, from int64) (at int64, err error) {
 	if at = -1; from == noTime {
 		return at, nil
 	}
-	err = v.s.Range(singlesAt(nil, s, from), []byte{byte(s) + 1}, true, func(key, _ []byte, _ int64) bool {
+	err = v.s.Range(v.from(s, from), v.upTo(s), true, func(key, _ []byte, _ int64) bool {
 		at = singleAt(key)
 		return false
 	})

@@ -46,3 +46,52 @@ func BenchmarkJoins(b *testing.B) {
 		b.Run(op.name, func(b *testing.B) { perRecord(b, op.build) })
 	}
 }
+
+// outerJoins are joins of streams that emit what finds no partner, too: that is a second entry for a record, and a walk
+// over those of both sides whenever time moves. Half of the records find a partner.
+var outerJoins = []struct {
+	name   string
+	allocs float64
+	build  func(*topology.Builder)
+}{
+	{"left-join-stream", 10.6, func(b *topology.Builder) {
+		b.From(benchIn).LeftJoin(b.From(benchRight), window.Within(ms(1)), benchJoin, func(_ string, l int64, r topology.Opt[int64]) int64 { return l + r.Or(0) }).To(benchOut)
+	}},
+	{"outer-join-stream", 16.1, func(b *topology.Builder) {
+		b.From(benchIn).OuterJoin(b.From(benchRight), window.Within(ms(1)), benchJoin, func(_ string, l, r topology.Opt[int64]) int64 { return l.Or(0) + r.Or(0) }).To(benchOut)
+	}},
+}
+
+var (
+	benchRight = topology.NewTopic("right", serde.String, serde.Int64)
+	benchJoin  = store.Join("j", serde.String, serde.Int64, serde.Int64)
+)
+
+func TestOuterJoinAllocations(t *testing.T) {
+	for _, op := range outerJoins {
+		r, at := newRig(t, op.build, 100), int64(0)
+		for range 5 { // warm up
+			r.sides(&at)
+		}
+		got := testing.AllocsPerRun(20, func() { r.sides(&at) }) / 1000
+		if got > op.allocs+0.01 {
+			t.Errorf("%s: %.3f allocations per record, want %v", op.name, got, op.allocs)
+		}
+	}
+}
+
+// sides processes records of both sides of a join, 500 and 500, in the order of time from now on, and commits.
+func (r *rig) sides(now *int64) {
+	const half = 500
+	for i := range r.messages {
+		m := &r.messages[i]
+		m.Time = *now + int64(4*(i%half)+i/half)
+		if i >= half && i%2 == 0 {
+			m.Time += 2 // too far from the left one
+		}
+	}
+	*now += 4 * half
+	right, _ := r.t.Source("right")
+	r.t.Enqueue(right, r.messages[half:], half, half)
+	r.feed("in", r.messages[:half])
+}

@@ -103,9 +103,12 @@ func newRig(tb testing.TB, build func(*topology.Builder), keys int) *rig {
 }
 
 // thousand processes a thousand records and commits.
-func (r *rig) thousand() {
-	source, _ := r.t.Source("in")
-	r.t.Enqueue(source, r.messages, 1000, 1000)
+func (r *rig) thousand() { r.feed("in", r.messages) }
+
+// feed processes records of a topic, and what has been enqueued before, and commits.
+func (r *rig) feed(topic string, ms []task.Message) {
+	source, _ := r.t.Source(topic)
+	r.t.Enqueue(source, ms, int64(len(ms)), int64(len(ms)))
 	for {
 		did, err := r.t.Process()
 		if err != nil {

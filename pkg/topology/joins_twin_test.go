@@ -187,10 +187,15 @@ func playJoin(t *testing.T, seed uint64) {
 	}
 }
 
-func FuzzJoins(f *testing.F) {
+func TestJoinsAgainstTwin(t *testing.T) {
+	t.Parallel()
 	for range 100 {
-		f.Add(rand.Uint64())
+		playJoin(t, rand.Uint64())
 	}
+}
+
+func FuzzJoins(f *testing.F) {
+	f.Add(uint64(1))
 	f.Fuzz(playJoin)
 }
 
