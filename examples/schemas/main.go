@@ -2,6 +2,10 @@
 // schemas in a registry, so that other services may write them with an older or newer
 // schema. The sums are the service's own state: their second form reads what its first
 // version has stored.
+//
+// It needs Kafka at localhost:9092, with the topics payments, totals and
+// payments-rejected, and a registry at localhost:8081. Nothing has to be registered
+// before it starts: it reads payments only, and whoever writes them names their schema.
 package main
 
 import (
