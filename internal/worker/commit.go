@@ -206,11 +206,10 @@ func (w *Worker) committed(r *Run) {
 		}
 		b, _ := s.State.Behind()
 		behind += b
-		r.levels.bytes[i].Store(s.State.Bytes())
-		w.tight = w.tight || s.State.Bytes() > w.cfg.CacheBytes.Load()
 	}
 	w.behind += behind - r.behind
 	r.behind = behind
+	w.weigh(r)
 }
 
 // A failure is a unit of work that came to nothing, or of which that cannot be
@@ -285,6 +284,9 @@ func (w *Worker) abandon() {
 
 // forget takes r out of the worker's lists.
 func (w *Worker) forget(r *Run) {
+	if _, held := w.runs[r]; held {
+		w.unweigh(r)
+	}
 	delete(w.runs, r)
 	for _, fd := range r.Feeds {
 		delete(w.feeds, fd)

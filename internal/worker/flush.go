@@ -19,7 +19,7 @@ func (w *Worker) maintain(ctx context.Context) error {
 		w.renew(ctx)
 	}
 	late := w.behind > 0 && time.Since(w.flushed) >= w.cfg.FlushInterval
-	if late || w.behind > w.cfg.FlushBytes || w.tight {
+	if late || w.behind > w.cfg.FlushBytes || w.tight() {
 		return w.flushEngine()
 	}
 	return nil
@@ -32,8 +32,12 @@ func (w *Worker) flushEngine() error {
 	for r := range w.runs {
 		all = append(all, r)
 	}
-	w.flushed, w.tight = time.Now(), false
-	return w.writeRuns(all)
+	w.flushed = time.Now()
+	if err := w.writeRuns(all); err != nil {
+		return err
+	}
+	w.evict()
+	return nil
 }
 
 func (w *Worker) writeRuns(runs []*Run) error {
@@ -53,7 +57,6 @@ func (w *Worker) writeRuns(runs []*Run) error {
 	for _, r := range runs {
 		for _, s := range r.Task.Stores() {
 			s.State.Flushed()
-			s.State.Evict(w.cfg.CacheBytes.Load() / 4 * 3)
 		}
 		w.behind -= r.behind
 		r.behind = 0

@@ -29,7 +29,7 @@ type Config struct {
 	FlushBytes         int64         // nor further
 	Engine             engine.Engine
 	MaxRecord          int
-	CacheBytes         *atomic.Int64 // that one store may keep in memory
+	CacheBytes         *atomic.Int64 // that a store may keep in memory, on average
 	Kafka              Kafka
 	Owner              Owner
 	Log                *slog.Logger
@@ -65,7 +65,9 @@ type Worker struct {
 	began    time.Time // of the open transaction
 	flushed  time.Time // the engine, last
 	renewed  time.Time // the positions' times, last
-	tight    bool      // a store holds more than its share of memory
+	held     int64     // by the stores, in memory
+	stores   int
+	sizes    []int64   // scratch of evict
 	behind   int64     // changelog bytes that it does not have
 	hurry    bool      // user code asked for a commit
 	failed   int64     // records passed over that nobody was told of
@@ -301,6 +303,8 @@ func (w *Worker) add(r *Run) {
 	r.last = make([]*kgo.Record, len(r.Task.Stores()))
 	r.waits = make([][]taken, len(r.Feeds))
 	r.levels.init(len(r.Feeds), len(r.last))
+	w.stores += len(r.last)
+	w.weigh(r)
 	w.runs[r] = struct{}{}
 	for _, fd := range r.Feeds {
 		if fd != nil {
