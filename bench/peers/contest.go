@@ -195,14 +195,18 @@ func (c *contest) variant(ctx context.Context, j job, v variant, runs report.Rou
 		t.Repartition = "-repartition"
 	}
 	own := []string{t.Out}
+	made := v.input.Records == 0 // while it runs
 	if v.program == bareLoop && v.work != "copy" {
 		own = append(own, application+"-changelog")
 	}
-	if v.input.Records == 0 { // of what is made while it runs
-		own = append(own, t.In.Topic())
-	}
 	if err := c.broker.Create(ctx, v.input.Partitions, own...); err != nil {
 		return nil, err
+	}
+	if made {
+		own = append(own, t.In.Topic())
+		if err := c.broker.Create(ctx, v.input.Partitions+v.input.Idle, t.In.Topic()); err != nil {
+			return nil, err
+		}
 	}
 	defer func() {
 		err = errors.Join(err, c.broker.Delete(context.WithoutCancel(ctx), application, own...))

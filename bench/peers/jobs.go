@@ -151,8 +151,11 @@ func growth(in broker.Input) []job {
 			aims: []report.Aim{{Metric: trial.Rate, Of: "1", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "16", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "64", Than: "4", Least: 0.9}},
 		},
 		{
-			name: "tasks", title: "Count in 4 partitions, beside tasks that have nothing to do", measure: rate,
-			side: []variant{parts("none", 4, 0), parts("200", 4, 200), parts("1000", 4, 1000)},
+			name: "tasks", title: "Count 5 000 records/s in 4 partitions, beside tasks that have nothing to do",
+			measure: func(ctx context.Context, t *trial.Trial) (trial.Run, error) {
+				return t.Latency(ctx, trial.Load{PerSecond: 5000, For: 10 * time.Second, Keys: in.Keys, Settled: true})
+			},
+			side: each([]variant{parts("none", 4, 0), parts("200", 4, 200), parts("1000", 4, 1000)}, func(v *variant) { v.input.Records = 0 }),
 			aims: []report.Aim{{Metric: trial.CPU, Of: "1000", Than: "none", Most: 1.1}},
 		},
 		{

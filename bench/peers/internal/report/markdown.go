@@ -10,7 +10,7 @@ import (
 
 // metrics are all there are, in the order of the columns.
 var metrics = []trial.Metric{
-	trial.Rate, trial.CPU, trial.Peak, trial.P50, trial.P99, trial.First, trial.Memory, trial.IdleCPU, trial.Reads, trial.Others,
+	trial.Rate, trial.CPU, trial.Broker, trial.Peak, trial.P50, trial.P99, trial.First, trial.Memory, trial.IdleCPU, trial.Reads, trial.Others,
 }
 
 func (r *Report) markdown() []byte {

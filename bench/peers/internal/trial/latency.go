@@ -16,6 +16,7 @@ type Load struct {
 	PerSecond int
 	For       time.Duration // a quarter of it warms up, and is not measured
 	Keys      int
+	Settled   bool // wait until the group has committed where each partition of the input begins, and write to those that are not idle
 }
 
 // Latency measures from the making of a record until a consumer of committed records has its copy. The first
@@ -29,13 +30,20 @@ func (t *Trial) Latency(ctx context.Context, l Load) (Run, error) {
 	if err := t.start(); err != nil {
 		return nil, err
 	}
-	in, err := kgo.NewClient(kgo.SeedBrokers(t.Broker.Address), kgo.DefaultProduceTopic(t.In.Topic()), kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(kgo.NoCompression()))
+	opts := []kgo.Opt{kgo.SeedBrokers(t.Broker.Address), kgo.DefaultProduceTopic(t.In.Topic()), kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(kgo.NoCompression())}
+	if l.Settled {
+		opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		if err := t.settled(ctx); err != nil {
+			return nil, err
+		}
+	}
+	in, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	if err := in.ProduceSync(ctx, l.record(time.Now())).FirstErr(); err != nil {
+	if err := in.ProduceSync(ctx, l.record(time.Now(), t.In.Partitions)).FirstErr(); err != nil {
 		return nil, err
 	}
 	if _, err := t.receive(ctx, out); err != nil {
@@ -52,7 +60,7 @@ func (t *Trial) Latency(ctx context.Context, l Load) (Run, error) {
 	done := make(chan struct{})
 	go func() { // ends after n records, or with ctx, and is waited for
 		defer close(done)
-		l.send(ctx, in, n)
+		l.send(ctx, in, n, t.In.Partitions)
 	}()
 	var took []time.Duration
 	for len(took) < n {
@@ -65,28 +73,48 @@ func (t *Trial) Latency(ctx context.Context, l Load) (Run, error) {
 		took = append(took, times...)
 	}
 	<-done
-	run, cpu, err := t.end(u, time.Since(began))
+	run, used, err := t.end(u, time.Since(began))
 	if err != nil {
 		return nil, err
 	}
 	took = took[len(took)/4:]
 	slices.Sort(took)
 	run[P50], run[P99] = milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100])
-	run[CPU] = float64(cpu.Microseconds()) / float64(n)
+	run[CPU], run[Broker] = float64(used.own.Microseconds())/float64(n), float64(used.broker.Microseconds())/float64(n)
 	return run, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-func (l Load) record(now time.Time) *kgo.Record {
+// record makes a record, for one of the first partitions where the partitioner asks.
+func (l Load) record(now time.Time, partitions int32) *kgo.Record {
 	return &kgo.Record{
-		Key:   fmt.Appendf(nil, "k%08d", rand.IntN(l.Keys)),
-		Value: binary.BigEndian.AppendUint64(make([]byte, 0, 100), uint64(now.UnixNano()))[:100],
+		Key:       fmt.Appendf(nil, "k%08d", rand.IntN(l.Keys)),
+		Value:     binary.BigEndian.AppendUint64(make([]byte, 0, 100), uint64(now.UnixNano()))[:100],
+		Partition: rand.Int32N(partitions),
 	}
 }
 
+// settled waits until every partition of the input has a committed offset.
+func (t *Trial) settled(ctx context.Context) error {
+	for began := time.Now(); time.Since(began) < patience; {
+		offsets, err := t.Broker.Admin.FetchOffsets(ctx, t.Application)
+		if err == nil && len(offsets[t.In.Topic()]) == int(t.In.Partitions+t.In.Idle) {
+			return nil
+		}
+		select {
+		case <-t.Process.Ended:
+			return fmt.Errorf("it has ended:\n%s", t.Process.Output())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(look):
+		}
+	}
+	return fmt.Errorf("not all partitions have a committed offset after %v:\n%s", patience, t.Process.Output())
+}
+
 // send sends n records at the load's pace. When it is late it catches up.
-func (l Load) send(ctx context.Context, to *kgo.Client, n int) {
+func (l Load) send(ctx context.Context, to *kgo.Client, n int, partitions int32) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	began := time.Now()
@@ -98,7 +126,7 @@ func (l Load) send(ctx context.Context, to *kgo.Client, n int) {
 		}
 		due := min(n, int(time.Since(began).Seconds()*float64(l.PerSecond)))
 		for ; sent < due; sent++ {
-			to.Produce(ctx, l.record(time.Now()), nil)
+			to.Produce(ctx, l.record(time.Now(), partitions), nil)
 		}
 	}
 }
@@ -128,7 +156,7 @@ func (t *Trial) receive(ctx context.Context, from *kgo.Client) (took []time.Dura
 		return nil, fmt.Errorf("%w:\n%s", context.Cause(ctx), t.Process.Output())
 	}
 	fetches.EachRecord(func(r *kgo.Record) {
-		var at int64
+		at := r.Timestamp.UnixNano() // of what is not a copy, in ms
 		if len(r.Value) == 100 {
 			at = int64(binary.BigEndian.Uint64(r.Value))
 		}
@@ -190,12 +218,12 @@ func (t *Trial) Idle(ctx context.Context, rest, during time.Duration) (Run, erro
 	if err := pause(ctx, during); err != nil {
 		return nil, err
 	}
-	run, cpu, err := t.end(u, during)
+	run, used, err := t.end(u, during)
 	if err != nil {
 		return nil, err
 	}
 	now, _, err := t.Process.Memory()
-	run[Memory], run[IdleCPU] = float64(now)/1e6, milliseconds(cpu)/during.Seconds()
+	run[Memory], run[IdleCPU] = float64(now)/1e6, milliseconds(used.own)/during.Seconds()
 	return run, err
 }
 

@@ -21,6 +21,7 @@ type Metric string
 const (
 	Rate    Metric = "records/s"
 	CPU     Metric = "CPU us/record"
+	Broker  Metric = "broker's CPU us/record"
 	Peak    Metric = "peak MB"
 	P50     Metric = "p50 ms"
 	P99     Metric = "p99 ms"
@@ -78,13 +79,13 @@ func (t *Trial) Rate(ctx context.Context) (Run, error) {
 		return nil, err
 	}
 	took := time.Since(began)
-	run, cpu, err := t.end(u, took)
+	run, used, err := t.end(u, took)
 	if err != nil {
 		return nil, err
 	}
 	done := float64(total - from)
 	run[Rate] = done / took.Seconds()
-	run[CPU] = float64(cpu.Microseconds()) / done
+	run[CPU], run[Broker] = float64(used.own.Microseconds())/done, float64(used.broker.Microseconds())/done
 	return run, nil
 }
 
@@ -137,7 +138,7 @@ func (t *Trial) committed(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// usage is what had been used at some moment.
+// usage is processor time.
 type usage struct{ own, broker, machine time.Duration }
 
 func (t *Trial) begin() (u usage, err error) {
@@ -148,22 +149,23 @@ func (t *Trial) begin() (u usage, err error) {
 	return u, errors.Join(errs[:]...)
 }
 
-// end is what the process has used since u.
-func (t *Trial) end(u usage, took time.Duration) (run Run, cpu time.Duration, err error) {
+// end is what has been used since u, and a run that says the rest.
+func (t *Trial) end(u usage, took time.Duration) (run Run, used usage, err error) {
 	now, err := t.begin()
 	if err != nil {
-		return nil, 0, err
+		return nil, used, err
 	}
 	_, peak, err := t.Process.Memory()
 	if err != nil {
-		return nil, 0, err
+		return nil, used, err
 	}
-	others := (now.machine - u.machine) - (now.own - u.own) - (now.broker - u.broker)
+	used = usage{now.own - u.own, now.broker - u.broker, now.machine - u.machine}
+	others := used.machine - used.own - used.broker
 	run = Run{
 		Peak:   float64(peak) / 1e6,
 		Others: 100 * max(0, others.Seconds()) / took.Seconds() / float64(t.CPUs),
 	}
-	return run, now.own - u.own, nil
+	return run, used, nil
 }
 
 // String prints what was measured, in no more digits than count.
