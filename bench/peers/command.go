@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -114,10 +115,8 @@ func versions(withStreams bool) string {
 			text += ", franz-go " + dep.Version
 		}
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			text += ", leat " + s.Value[:min(12, len(s.Value))]
-		}
+	if commit, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output(); err == nil {
+		text += ", leat " + strings.TrimSpace(string(commit))
 	}
 	return text
 }

@@ -366,13 +366,18 @@ func (in *Instance) memberSubs() (subs []member.Sub) {
 	return subs
 }
 
+// maxLinger is how long a record waits for others to be sent with. Nobody sees it before
+// the commit, which waits for none: what is gained by sending at once is only that less
+// is left for then.
+const maxLinger = 25 * time.Millisecond
+
 func (in *Instance) workerConfig(i int) worker.Config {
 	c := worker.Config{
 		Kafka:              worker.Brokers{Options: in.clientOptions(fmt.Sprint("producer-", i)), Group: in.group, Admin: in.admin},
 		Owner:              in,
 		TransactionTimeout: in.cfg.TransactionTimeout,
 		CommitInterval:     in.cfg.CommitInterval,
-		Linger:             5 * time.Millisecond,
+		Linger:             min(in.cfg.CommitInterval/4, maxLinger),
 		FlushInterval:      in.cfg.FlushInterval,
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
