@@ -71,7 +71,7 @@ bench: ## say what a record costs in each operator, store and engine, beside wha
 	{ grep -v -e '^ok' -e '^PASS' -e 'no test files' || true; }; [ "$${PIPESTATUS[0]}" = 0 ]
 	@GOTOOLCHAIN=$$($(GO) env GOVERSION) GOBIN='$(CURDIR)/bin' $(GO) install $(BENCHSTAT) 2> /dev/null || \
 	{ echo 'SKIPPED the comparison: benchstat cannot be fetched'; exit 0; }; \
-	bin/benchstat -ignore pkg recorded=bench/results/bench.txt now=bin/bench.txt
+	bin/benchstat -ignore pkg $$(ls bench/results/bench.txt 2> /dev/null | sed 's/^/recorded=/') now=bin/bench.txt
 
 bench-record: ## keep what make bench has just measured as what is compared with next time
 	@grep -e '^Benchmark' -e '^goos' -e '^goarch' -e '^pkg' -e '^cpu' bin/bench.txt > bench/results/bench.txt

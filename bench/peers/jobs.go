@@ -27,7 +27,6 @@ type variant struct {
 	work    string // what it does, by the program's own name for it
 	input   broker.Input
 	table   int // rows of the table that work joins
-	commit  time.Duration
 
 	memory   bool // leat: no Pebble
 	budget   int64

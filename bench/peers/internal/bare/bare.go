@@ -37,7 +37,7 @@ func Run(ctx context.Context, s Settings) error {
 	var err error
 	l.consumer, err = kgo.NewClient(kgo.SeedBrokers(s.Brokers), kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(s.In),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(),
-		kgo.FetchMaxBytes(50<<20), kgo.RequireStableFetchOffsets())
+		kgo.FetchMaxBytes(50<<20))
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,6 @@ type Settings struct {
 	Dir          string
 	InMemory     bool // instead of Pebble
 	MemoryBudget int64
-	CommitEvery  time.Duration
 	ReportReads  bool  // tell, at the end, how often the engine was read
 	CacheBytes   int64 // of Pebble's blocks
 }
@@ -48,7 +47,6 @@ func Run(ctx context.Context, s Settings) error {
 	c := streams.Config{
 		Application:    s.Application,
 		Brokers:        []string{s.Brokers},
-		CommitInterval: s.CommitEvery,
 		MemoryBudget:   s.MemoryBudget,
 		InternalTopics: streams.InternalTopics{ReplicationFactor: 1},
 		State:          streams.State{Dir: s.Dir},
