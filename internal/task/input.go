@@ -20,6 +20,7 @@ type input struct {
 
 	queue   []Message
 	head    int
+	turn    int64   // when the head came to be it: of heads of one time, the one that was there first is taken
 	current Message // the one in hand
 
 	next  int64 // offset to go on from after a restart
@@ -94,6 +95,9 @@ func (in *input) lag() (n int64, ok bool) {
 // record, a transaction marker).
 func (t *Task) Enqueue(source int, ms []Message, after, end int64) {
 	in := t.inputs[source]
+	if in.empty() {
+		t.turn(in)
+	}
 	in.push(ms)
 	in.fetched = max(in.fetched, after)
 	in.end = max(in.end, end)
@@ -101,6 +105,12 @@ func (t *Task) Enqueue(source int, ms []Message, after, end int64) {
 		in.next = after
 		t.touched = true
 	}
+}
+
+// turn puts an input behind those whose heads have its head's time.
+func (t *Task) turn(in *input) {
+	t.turns++
+	in.turn = t.turns
 }
 
 // Queued is how many records of an input wait.

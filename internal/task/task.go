@@ -40,6 +40,7 @@ type Task struct {
 
 	ports     []any
 	inputs    []*input
+	turns     int64 // counts the heads of inputs
 	stores    []*StorePartition
 	timers    []*Timer
 	nodeTimes []*NodeTime
@@ -174,6 +175,7 @@ func (t *Task) Process() (bool, error) {
 		return false, nil
 	}
 	m := in.pop()
+	t.turn(in)
 	touched := t.touched
 	t.touched = true
 	undoes := t.policies.undoes()
@@ -208,7 +210,11 @@ func (t *Task) choose() (first *input) {
 		if in.extract != nil {
 			t.stamp(in)
 		}
-		if first == nil || in.queue[in.head].Time < first.queue[first.head].Time {
+		if first == nil {
+			first = in
+			continue
+		}
+		if at, least := in.queue[in.head].Time, first.queue[first.head].Time; at < least || at == least && in.turn < first.turn {
 			first = in
 		}
 	}

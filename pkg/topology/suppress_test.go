@@ -56,9 +56,12 @@ func TestUntilTimeLimit(t *testing.T) {
 		{row("b", "2", 110), "a=2@60"}, // a came at 10
 		{row("a", "", 120), ""},
 		{row("d", "1", 209), "b=2@110 c=1@109"},
-		{row("d", "2", 230), "a=@120"}, // a deletion is an update like others
-		{row("late", "1", 5), "late=1@5"},
+		{row("d", "2", 230), "a=@120"},    // a deletion is an update like others
+		{row("late", "1", 5), "late=1@5"}, // after a restart, too
 	} {
+		if step.in.Key == "late" {
+			d.Restart(topologytest.LoseState)
+		}
 		d.Pipe(heldIn, step.in)
 		if got := taken(d); got != step.want {
 			t.Errorf("after %v: %q, want %q", step.in, got, step.want)
