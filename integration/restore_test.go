@@ -180,19 +180,25 @@ func (f *fixture) checkHot(want wordcount.Counts) {
 	f.must(want.Diff(got.Last, wordcount.ExactlyOnce))
 }
 
+// lag is how many records of its input the application has not committed.
+func (f *fixture) lag() (lag int64) {
+	f.Helper()
+	committed, err := f.topics.Admin.FetchOffsets(f.ctx, f.app)
+	f.must(err)
+	spans, err := f.topics.Spans(f.ctx, f.in)
+	f.must(err)
+	for p, span := range spans {
+		at, _ := committed.Lookup(f.in, p)
+		lag += span.End - max(at.At, 0)
+	}
+	return lag
+}
+
 // awaitConsumed waits until the application has committed the ends of its input.
 func (f *fixture) awaitConsumed() {
 	f.Helper()
 	for {
-		committed, err := f.topics.Admin.FetchOffsets(f.ctx, f.app)
-		f.must(err)
-		spans, err := f.topics.Spans(f.ctx, f.in)
-		f.must(err)
-		lag := int64(0)
-		for p, span := range spans {
-			at, _ := committed.Lookup(f.in, p)
-			lag += span.End - at.At
-		}
+		lag := f.lag()
 		if lag == 0 {
 			return
 		}

@@ -381,6 +381,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		FlushInterval:      in.cfg.FlushInterval,
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
+		BufferBytes:        int(min(max(in.cfg.MemoryBudget/4/int64(in.cfg.Workers), 2*int64(in.cfg.MaxRecord)), 64<<20)),
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,
 		Log:                in.log,

@@ -30,28 +30,26 @@ type producer struct {
 	acked    atomic.Int64
 	err      atomic.Pointer[error]
 	crash    atomic.Pointer[error] // a failpoint's
+	room     int64                 // bytes that it holds before sending waits
 	refusals refusals
 	written  tally
 	promised func(*kgo.Record, error) // promise, made a value once and not for each record
 }
 
-// What a producer holds before sending waits.
-const (
-	maxBuffered      = 1 << 17
-	maxBufferedBytes = 64 << 20
-)
+// maxBuffered is how many records a producer holds before sending waits.
+const maxBuffered = 1 << 17
 
 // newProducer makes a producer and, if it is transactional, waits until the
 // broker has given it an epoch: from then on no older producer of that id can do
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
-	p := &producer{}
+	p := &producer{room: int64(c.BufferBytes)}
 	p.promised = p.promise
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
 		kgo.MaxBufferedRecords(maxBuffered),
-		kgo.MaxBufferedBytes(maxBufferedBytes),
+		kgo.MaxBufferedBytes(c.BufferBytes),
 		kgo.ProducerBatchMaxBytes(int32(c.MaxRecord + 512)),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 	}
@@ -87,7 +85,7 @@ func (p *producer) send(ctx context.Context, o *task.Output) *kgo.Record {
 // full reports whether sending out may have to wait for the brokers.
 func (p *producer) full(out []task.Output) bool {
 	b, ok := p.cl.(buffered)
-	return ok && len(out) > 0 && (b.BufferedProduceRecords()+int64(len(out)) > maxBuffered || b.BufferedProduceBytes() > maxBufferedBytes/4*3)
+	return ok && len(out) > 0 && (b.BufferedProduceRecords()+int64(len(out)) > maxBuffered || b.BufferedProduceBytes() > p.room/4*3)
 }
 
 // A buffered client says what waits in it.

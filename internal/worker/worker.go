@@ -29,6 +29,7 @@ type Config struct {
 	FlushBytes         int64         // nor further
 	Engine             engine.Engine
 	MaxRecord          int
+	BufferBytes        int           // of records that the producer holds before sending waits; more than MaxRecord
 	CacheBytes         *atomic.Int64 // that a store may keep in memory, on average
 	Kafka              Kafka
 	Owner              Owner
