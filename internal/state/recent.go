@@ -48,18 +48,19 @@ func (Recent) order(dst, key []byte, number int64) []byte {
 	return append(binary.BigEndian.AppendUint64(append(dst, recentOrder), uint64(number)), key...)
 }
 
+// recount makes number that of the last use that the engine knows of. A replay gives
+// numbers, too, so that it may be greater than the one that was committed.
+func (s *Store) recount() error {
+	lo, hi := []byte{recentOrder}, []byte{recentEntry}
+	return s.Range(lo, hi, true, func(key, _ []byte, _ int64) bool {
+		s.number = int64(binary.BigEndian.Uint64(key[1:]))
+		s.committedNumber = s.number
+		return false
+	})
+}
+
 // Replay implements Layout.
 func (l Recent) Replay(r *Restorer, key, value []byte, time int64) error {
-	if r.s.number == 0 { // local state may have some
-		lo, hi := []byte{recentOrder}, []byte{recentEntry}
-		err := r.s.Range(lo, hi, true, func(key, _ []byte, _ int64) bool {
-			r.s.number = int64(binary.BigEndian.Uint64(key[1:]))
-			return false
-		})
-		if err != nil {
-			return err
-		}
-	}
 	u := use{l, r, r.s, func(n int) []byte { return r.room(n) }}
 	was, err := u.forget(key, time)
 	if err != nil {

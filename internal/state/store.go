@@ -75,6 +75,9 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if s.pos, s.hasPos, err = eng.Position(ns); err != nil {
 		return nil, s.fail("position", err)
 	}
+	if _, ok := l.(Recent); ok {
+		return s, s.recount()
+	}
 	return s, nil
 }
 

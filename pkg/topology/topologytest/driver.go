@@ -226,6 +226,7 @@ func (d *Driver) Commit() {
 	d.tb.Helper()
 	d.since = 0
 	for busy := true; busy; {
+		d.run() // what a crash left undone, too
 		busy = false
 		d.each(func(t *task.Task) error {
 			if !t.Touched() {
@@ -239,7 +240,6 @@ func (d *Driver) Commit() {
 			d.settle(t)
 			return nil
 		})
-		d.run()
 	}
 	for _, l := range d.topics {
 		l.commit()
