@@ -37,10 +37,10 @@ integration: bin/summary ## run the tests against a real Kafka: in containers if
 
 soak: CHAOS = -soak
 soak: chaos ## make chaos with 5 000 records/s and a process that nothing happens to: does it grow? DURATION=30m
-chaos: ## kill, pause, cut and fill up what runs four topologies, and check the results; DURATION=30m and SEED=n say how
+chaos: ## kill, pause, cut and fill up what runs four topologies, and check the results; DURATION=30m, SEED=n, GUARANTEE=exactly_once say how
 	@eval "$$(integration/kafka/ensure.sh)"; mkdir -p bin && \
 	$(GO) -C integration test -c -o ../bin/chaos.test ./chaos && cd integration/chaos && \
-	../../bin/chaos.test -test.v -test.timeout 0 -test.artifacts -test.outputdir ../../bin -duration $(DURATION) -seed $(SEED) $(CHAOS)
+	../../bin/chaos.test -test.v -test.timeout 0 -test.artifacts -test.outputdir ../../bin -duration $(DURATION) -seed $(SEED) -guarantee "$(GUARANTEE)" $(CHAOS)
 
 lint: format tidy vet static ## check the format, the module files, go vet and staticcheck
 

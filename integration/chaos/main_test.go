@@ -16,6 +16,7 @@ import (
 var (
 	duration = flag.Duration("duration", 0, "how long faults happen, in all; 0: there is no chaos")
 	seed     = flag.Uint64("seed", 0, "decides which faults happen, and when")
+	only     = flag.String("guarantee", "", "run with this one alone; empty: with both, one after the other")
 	soak     = flag.Bool("soak", false, "more work, exactly once, and a process that is spared: does it grow?")
 )
 
@@ -46,8 +47,11 @@ func TestChaos(t *testing.T) {
 		share     time.Duration
 	}
 	parts := []part{{exactlyOnce, *duration * 2 / 3}, {atLeastOnce, *duration / 3}}
-	if *soak {
+	switch {
+	case *soak:
 		parts = []part{{exactlyOnce, *duration}}
+	case *only != "":
+		parts = []part{{guarantee(*only), *duration}}
 	}
 	for _, c := range parts {
 		t.Run(string(c.guarantee), func(t *testing.T) {

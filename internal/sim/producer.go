@@ -32,6 +32,13 @@ func (k *Kafka) Producer(...kgo.Opt) (worker.Client, error) {
 	return p, nil
 }
 
+// Settled reports whether there is a producer that can go on: one that has failed is
+// about to be replaced, and with it the work of its last transaction.
+func (k *Kafka) Settled() bool {
+	n := len(k.clients)
+	return n > 0 && k.clients[n-1].known && k.clients[n-1].dead == nil
+}
+
 // CommitTxn implements worker.Kafka.
 func (k *Kafka) CommitTxn(ctx context.Context, cl worker.Client, who kafka.Identity, of map[kafka.TopicPartition]kafka.Committed) error {
 	return k.Client.CommitTxn(ctx, k.ID, cl.(*producer).id, who, of)
