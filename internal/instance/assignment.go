@@ -240,7 +240,10 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	in.mu.Lock()
 	in.applyPauseLocked(s, run)
 	in.mu.Unlock()
-	if err := s.worker.Add(s.ctx, run); err != nil {
+	switch err := s.worker.Add(s.ctx, run); {
+	case errors.Is(err, worker.ErrEnded):
+		return nil // the process ends, because of what ended the worker
+	case err != nil:
 		return err
 	}
 	in.mu.Lock()

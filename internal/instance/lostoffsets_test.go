@@ -41,7 +41,7 @@ func (l *lateCommit) End(ctx context.Context, tps []kafka.TopicPartition) (map[k
 func (l *lateCommit) Run(_ context.Context, targets []changelog.Target, apply func(changelog.Batch) error) error {
 	for _, t := range targets {
 		b := changelog.Batch{TopicPartition: t.TopicPartition, Next: 2, End: 2}
-		b.Records = []changelog.Record{{Key: []byte("k"), Value: []byte("v")}}
+		b.Records = []changelog.Record{{Key: []byte("k"), Value: make([]byte, 8)}}
 		if err := apply(b); err != nil {
 			return err
 		}

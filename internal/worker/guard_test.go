@@ -372,7 +372,7 @@ func TestAddComesTooLate(t *testing.T) {
 		if err := r.end(); err != nil {
 			t.Error(err)
 		}
-		if err := r.w.Add(t.Context(), run); !errors.Is(err, errEnded) {
+		if err := r.w.Add(t.Context(), run); !errors.Is(err, ErrEnded) {
 			t.Errorf("the worker has ended, and takes a run: %v", err)
 		}
 		if err := r.w.Release(t.Context(), run); err != nil {

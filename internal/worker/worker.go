@@ -135,8 +135,8 @@ func (w *Worker) Release(ctx context.Context, runs ...*Run) error {
 // Stop commits, takes all runs away and ends Run.
 func (w *Worker) Stop(ctx context.Context) error { return w.command(ctx, command{stop: true}) }
 
-// errEnded is the error of a run that comes too late.
-var errEnded = errors.New("the worker has ended")
+// ErrEnded is the error of a run that comes too late. Why the worker has ended, Run says.
+var ErrEnded = errors.New("the worker has ended")
 
 func (w *Worker) command(ctx context.Context, c command) error {
 	c.done = make(chan error, 1)
@@ -144,7 +144,7 @@ func (w *Worker) command(ctx context.Context, c command) error {
 	case w.commands <- c:
 	case <-w.done:
 		if len(c.add) > 0 {
-			return errEnded
+			return ErrEnded
 		}
 		return nil // it has nothing any more
 	case <-ctx.Done():

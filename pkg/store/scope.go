@@ -49,8 +49,21 @@ type Spec struct {
 // Serdes are those of a store, for the checks before the first record. The zero value
 // needs no check.
 type Serdes struct {
-	at  func(changelog string) []any // the keys' first
+	at  func(changelog string) []part // the keys' first
 	cut cutFn
+}
+
+// A part is one of a store's serdes.
+type part struct {
+	serde any
+	read  func(src []byte) error // decodes
+}
+
+func partOf[T any](s serde.Serde[T]) part {
+	return part{s, func(src []byte) error {
+		_, err := s.Decode(src)
+		return err
+	}}
 }
 
 // A cutFn finds in an entry, as the changelog has it, what serdes have written, and shows
@@ -67,8 +80,8 @@ func serdesOf[K, V any](key serde.Serde[K], value serde.Serde[V], cut cutFn) Ser
 	if key == nil || value == nil {
 		return Serdes{}
 	}
-	return Serdes{cut: cut, at: func(changelog string) []any {
-		return []any{serde.At(key, place(changelog, serde.Key)), serde.At(value, place(changelog, serde.Value))}
+	return Serdes{cut: cut, at: func(changelog string) []part {
+		return []part{partOf(serde.At(key, place(changelog, serde.Key))), partOf(serde.At(value, place(changelog, serde.Value)))}
 	}}
 }
 
@@ -145,30 +158,49 @@ func (s Serdes) Start(ctx context.Context, changelog string) error {
 	if s.at == nil {
 		return nil
 	}
-	return serde.Start(ctx, serde.Reads|serde.Writes, s.at(changelog)...)
+	var all []any
+	for _, p := range s.at(changelog) {
+		all = append(all, p.serde)
+	}
+	return serde.Start(ctx, serde.Reads|serde.Writes, all...)
 }
 
 // Checker returns what checks one entry as the changelog has it, by the serdes that
-// can; nil if none can.
+// can; nil if none can. It is for what others write too, who may have written anything.
 func (s Serdes) Checker(changelog string) func(key, value []byte) error {
+	return s.trial(changelog, func(part) func([]byte) error { return nil })
+}
+
+// Reader is Checker for what the service alone writes: a serde that is no Checker has to
+// decode the entry.
+func (s Serdes) Reader(changelog string) func(key, value []byte) error {
+	return s.trial(changelog, func(p part) func([]byte) error { return p.read })
+}
+
+// trial makes what tries an entry; other is asked for what to do about serdes that are no
+// Checker.
+func (s Serdes) trial(changelog string, other func(part) func([]byte) error) func(key, value []byte) error {
 	if s.at == nil {
 		return nil
 	}
-	var checkers []serde.Checker
-	any := false
-	for _, part := range s.at(changelog) {
-		c, ok := part.(serde.Checker)
-		checkers, any = append(checkers, c), any || ok
+	var tries []func([]byte) error
+	some := false
+	for _, p := range s.at(changelog) {
+		try := other(p)
+		if c, ok := p.serde.(serde.Checker); ok {
+			try = c.Check
+		}
+		tries, some = append(tries, try), some || try != nil
 	}
-	if !any {
+	if !some {
 		return nil
 	}
 	return func(key, value []byte) error {
-		return s.cut(key, value, func(i int, part []byte) error {
-			if checkers[i] == nil {
+		return s.cut(key, value, func(i int, src []byte) error {
+			if tries[i] == nil {
 				return nil
 			}
-			if err := checkers[i].Check(part); err != nil {
+			if err := tries[i](src); err != nil {
 				return fmt.Errorf("%s: %w", [...]string{"key", "value", "value"}[i], err)
 			}
 			return nil

@@ -54,9 +54,9 @@ func (d Singles[K, L, R]) serdes() Serdes {
 	if d.key == nil || d.left == nil || d.right == nil {
 		return Serdes{}
 	}
-	at := func(changelog string) []any {
+	at := func(changelog string) []part {
 		value := place(changelog, serde.Value)
-		return []any{serde.At(d.key, place(changelog, serde.Key)), serde.At(d.left, value), serde.At(d.right, value)}
+		return []part{partOf(serde.At(d.key, place(changelog, serde.Key))), partOf(serde.At(d.left, value)), partOf(serde.At(d.right, value))}
 	}
 	return Serdes{at, func(key, value []byte, show func(int, []byte) error) error {
 		const head = singleHead - 1 // the changelog's keys begin with the time

@@ -189,7 +189,11 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Checker: spec.Serdes.Checker})
+		st := task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Checker: spec.Serdes.Reader}
+		if st.Source != (task.Topic{}) { // others write there
+			st.Checker = spec.Serdes.Checker
+		}
+		sub.Stores = append(sub.Stores, st)
 	}
 	return sub
 }

@@ -203,3 +203,20 @@ func (s wrong) At(serde.Place) serde.Serde[string] { return s }
 func (s wrong) Start(context.Context, serde.Use) error {
 	return errors.Join(errors.New("a"), errors.New("b"))
 }
+
+// A serde that is not asked to check has to decode some of the store: what it cannot read
+// is found before the first record.
+func TestStoreOfAnotherFormat(t *testing.T) {
+	t.Parallel()
+	in := topology.NewTopic("in", serde.String, serde.String)
+	b := topology.New()
+	b.Table(in, store.KeyValue("rows", serde.String, serde.String))
+	next := topology.New()
+	next.Table(topology.NewTopic("in", serde.String, serde.Int64), store.KeyValue("rows", serde.String, serde.Int64))
+	var failed error
+	d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+	d.Send(in, "k", "text")
+	if d.Upgrade(next, topologytest.KeepState); failed == nil || !strings.Contains(failed.Error(), `node "store rows": value: `) {
+		t.Errorf("%v", failed)
+	}
+}
