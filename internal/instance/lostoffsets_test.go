@@ -41,7 +41,7 @@ func (l *lateCommit) End(ctx context.Context, tps []kafka.TopicPartition) (map[k
 func (l *lateCommit) Run(_ context.Context, targets []changelog.Target, apply func(changelog.Batch) error) error {
 	for _, t := range targets {
 		b := changelog.Batch{TopicPartition: t.TopicPartition, Next: 2, End: 2}
-		b.Records = []changelog.Record{{Key: []byte("k"), Value: make([]byte, 8)}}
+		b.Records = []changelog.Record{{Key: []byte("k"), Value: []byte("eight...")}}
 		if err := apply(b); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func TestFirstCommitOfAnother(t *testing.T) {
 	if _, err := in.restore(s, l); err != nil || l.asked != 2 {
 		t.Errorf("after %d requests for offsets: %v", l.asked, err)
 	}
-	if v, _, ok, _ := s.stores[0].Get([]byte("k")); !ok || string(v) != "v" {
+	if v, _, ok, _ := s.stores[0].Get([]byte("k")); !ok || string(v) != "eight..." {
 		t.Errorf("the state is %q, %v", v, ok)
 	}
 }
