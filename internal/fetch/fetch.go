@@ -49,7 +49,7 @@ func (fd *Feed) Done(n int64) {
 	}
 }
 
-// A PositionError is a partition that cannot be read from where it should be.
+// A PositionError is a partition that cannot be read on from where it should be.
 type PositionError struct {
 	Topic     string
 	Partition int32
@@ -65,9 +65,10 @@ func (e *PositionError) Unwrap() error { return e.Err }
 // A Fetcher owns the consumer. Add and Remove may be called from any goroutine
 // while Run runs.
 type Fetcher struct {
-	cl    *kgo.Client
-	feeds map[string]map[int32]*Feed // Run's own
-	done  chan struct{}
+	cl     *kgo.Client
+	broken func(*Feed, error)
+	feeds  map[string]map[int32]*Feed // Run's own
+	done   chan struct{}
 
 	mu struct {
 		sync.Mutex
@@ -88,7 +89,9 @@ type request struct {
 const MaxWait = 250 * time.Millisecond
 
 // New makes the consumer. maxBytes bounds what is fetched ahead from one broker.
-func New(opts []kgo.Opt, maxBytes int32) (*Fetcher, error) {
+// broken is told of a feed that cannot be read on, with a *PositionError; it is
+// removed then. It is called by Run, and must not wait for it.
+func New(opts []kgo.Opt, maxBytes int32, broken func(*Feed, error)) (*Fetcher, error) {
 	cl, err := kgo.NewClient(append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // a position must pass transaction markers
@@ -99,7 +102,7 @@ func New(opts []kgo.Opt, maxBytes int32) (*Fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cl: cl, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
+	return &Fetcher{cl: cl, broken: broken, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
 }
 
 // Add begins to read feeds. It returns once that has begun, or ctx has ended.
@@ -147,20 +150,17 @@ func (f *Fetcher) poke() {
 // Run reads until ctx ends, and closes the consumer. Polling, adding and removing
 // are all done here, one after the other: so a batch is never of an older
 // position than its feed.
-func (f *Fetcher) Run(ctx context.Context) error {
+func (f *Fetcher) Run(ctx context.Context) {
 	defer close(f.done)
 	defer f.cl.CloseAllowingRebalance()
 	for ctx.Err() == nil {
-		if err := f.dispatch(ctx, f.poll(ctx)); err != nil {
-			return err
-		}
+		f.dispatch(f.poll(ctx))
 		for _, r := range f.requests() {
 			f.change(r)
 			close(r.done)
 		}
 		f.resume()
 	}
-	return nil
 }
 
 // maxPoll bounds a batch, so that partitions take turns.
@@ -228,18 +228,19 @@ func (f *Fetcher) resume() {
 }
 
 // dispatch hands records to their feeds, and pauses the feeds that have enough.
-func (f *Fetcher) dispatch(ctx context.Context, fetches kgo.Fetches) (err error) {
+func (f *Fetcher) dispatch(fetches kgo.Fetches) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		fd := f.feeds[p.Topic][p.Partition]
-		switch {
-		case err != nil:
-		case p.Err != nil:
-			err = classify(p)
-		case fd != nil && len(p.Records) > 0:
+		if fd == nil {
+			return // of one that has been removed
+		}
+		if err := classify(p); err != nil {
+			f.change(request{feeds: []*Feed{fd}})
+			f.broken(fd, err)
+		} else if len(p.Records) > 0 {
 			f.hand(fd, p.FetchPartition)
 		}
 	})
-	return err
 }
 
 func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
@@ -256,16 +257,16 @@ func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
 // recordOverhead is about what a record costs in memory besides its bytes.
 const recordOverhead = 300
 
-// classify returns the error that ends Run, or nil for one that passes: the
+// classify returns the error that ends a feed, or nil for one that passes: the
 // client goes on by itself after those.
 func classify(p kgo.FetchTopicPartition) error {
 	_, closed := errors.AsType[*kgo.ErrFirstReadEOF](p.Err)
 	switch err := p.Err; {
+	case err == nil:
+		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrClientClosed):
 		return nil // a poke, or the end
 	case closed: // the client suspects the configuration, but that was right when the process started
-		return nil
-	case p.Topic == "":
 		return nil
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return &PositionError{p.Topic, p.Partition, fmt.Errorf("the position to go on from is not in the topic any more: records were deleted before they were processed. Reset the application's offsets, or set them to where it should go on: %w", err)}

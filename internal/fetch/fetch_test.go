@@ -28,7 +28,8 @@ type fixture struct {
 	cl    *kgo.Client
 	f     *Fetcher
 	inbox *Inbox
-	ended chan error // holds the error of Run once it has ended
+	ended chan struct{}
+	errs  chan error // of feeds that could not be read on
 	stop  context.CancelFunc
 	cut   atomic.Bool // what the fetcher connects to closes the connection
 }
@@ -64,21 +65,23 @@ func run(t *testing.T, f func(t *testing.T, x *fixture)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		x := &fixture{t: t, inbox: NewInbox(), ended: make(chan error, 1)}
+		x := &fixture{t: t, inbox: NewInbox(), ended: make(chan struct{}), errs: make(chan error, 10)}
 		x.Cluster = kafkatest.Start(t, kfake.SeedTopics(2, topic))
 		x.cl = x.Client()
 		var err error
-		if x.f, err = New(append(x.Opts, kgo.Dialer(x.dial)), 1<<20); err != nil {
+		if x.f, err = New(append(x.Opts, kgo.Dialer(x.dial)), 1<<20, x.broken); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		x.stop = stop
-		go func() { x.ended <- x.f.Run(ctx) }()
+		go func() { defer close(x.ended); x.f.Run(ctx) }()
 		f(t, x)
 		stop()
 		<-x.ended
 	})
 }
+
+func (x *fixture) broken(_ *Feed, err error) { x.errs <- err }
 
 // put writes records, each a batch of its own, with their numbers as keys.
 func (x *fixture) put(from, n int) {
@@ -212,16 +215,16 @@ func TestOutOfRange(t *testing.T) {
 				}
 				x.add(x.feed(from))
 				x.expect(nil, "")
-				select {
-				case err := <-x.ended:
-					pe, ok := errors.AsType[*PositionError](err)
-					if !ok || pe.Topic != topic || !errors.Is(err, kerr.OffsetOutOfRange) {
-						t.Errorf("ended with %v", err)
-					}
-					x.ended <- err
-				default:
-					t.Error("the fetcher goes on")
+				if n := len(x.errs); n != 1 {
+					t.Fatalf("%d errors", n)
 				}
+				err := <-x.errs
+				if pe, ok := errors.AsType[*PositionError](err); !ok || pe.Topic != topic || !errors.Is(pe, kerr.OffsetOutOfRange) {
+					t.Errorf("told of %v", err)
+				}
+				held := x.feed(2)
+				x.add(held)
+				x.expect(held, "2 3")
 			})
 		})
 	}

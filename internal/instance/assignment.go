@@ -192,7 +192,7 @@ func (in *Instance) open(s *slot, old *worker.Run, fenced func() error) {
 		defer close(opened)
 		err := in.opened(s, old, fenced)
 		if err != nil && s.ctx.Err() == nil && !in.isStopping() {
-			in.fail(fmt.Errorf("task %s: %w", s.task, err))
+			in.failTask(s, err)
 		}
 	})
 }

@@ -303,12 +303,12 @@ func (in *Instance) readerConfig() changelog.Config {
 // launch starts the workers and the fetcher, and joins the group.
 func (in *Instance) launch(ctx context.Context) (err error) {
 	budget := in.cfg.MemoryBudget / 4
-	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), int32(min(max(budget, 1<<20), 50<<20))); err != nil {
+	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), int32(min(max(budget, 1<<20), 50<<20)), in.broken); err != nil {
 		return err
 	}
 	var fetching context.Context
 	fetching, in.stopFetching = context.WithCancel(in.ctx)
-	in.run("fetcher", func(context.Context) error { return in.fetcher.Run(fetching) })
+	in.wg.Go(func() { in.fetcher.Run(fetching) })
 	in.setCache(1)
 	in.mu.Lock()
 	for i := range in.cfg.Workers {

@@ -119,7 +119,7 @@ func (r *rig) start() {
 	}
 	r.run()
 	var err error
-	if r.f, err = fetch.New(r.Opts, 1<<20); err != nil {
+	if r.f, err = fetch.New(r.Opts, 1<<20, func(_ *fetch.Feed, err error) { r.t.Error(err) }); err != nil {
 		r.t.Fatal(err)
 	}
 	go r.f.Run(r.t.Context())
