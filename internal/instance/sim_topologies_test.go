@@ -177,7 +177,7 @@ func simTimers() *simTopology {
 				return err
 			}
 			if r.Value < 0 {
-				return errors.Join(c.Emit(topology.Record[string, string]{Key: "bad", Value: "bad"}), errBad)
+				return errors.Join(c.Emit(topology.Record[string, string]{Key: "bad", Value: "bad", Time: r.Time}), errBad)
 			}
 			return nil
 		}, nil

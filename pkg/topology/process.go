@@ -71,10 +71,14 @@ type Context[K, V any] struct {
 	out *task.Port[Record[K, V]]
 }
 
-// Emit hands r to every reader of the processor's stream.
+// Emit hands r to every reader of the processor's stream. A record needs a Time, from the
+// epoch on: without one it is refused.
 func (c *Context[K, V]) Emit(r Record[K, V]) error { return emit(&c.Processing, c.out, r) }
 
 func emit[K, V any](c *Processing, out *task.Port[Record[K, V]], r Record[K, V]) error {
+	if r.Time.UnixMilli() < 0 {
+		return fmt.Errorf("processor %q emits a record of %v, which is before the epoch: give it the Time of the record in hand, or the timer's", c.n.name, r.Time)
+	}
 	err := out.Emit(r)
 	if err == nil {
 		c.w.t.Enter(c.w.id)

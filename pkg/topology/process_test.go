@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -238,4 +239,19 @@ func ExampleProcessing_ReadStore() {
 	show(d, out)
 	// Output:
 	// home 2 views
+}
+
+// What a processor makes without a time is refused, and not written as of the year 1.
+func TestEmitWithoutTime(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	b.From(letters).Process("p", func(c *textContext) (textHandler, error) {
+		return func(r textRecord) error { return c.Emit(textRecord{Key: r.Key, Value: r.Value}) }, nil
+	}).To(result)
+	var failed error
+	d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+	d.Send(letters, "a", "1")
+	if where := new(topology.Error); !errors.As(failed, &where) || where.Node != "p" || !strings.Contains(failed.Error(), "before the epoch") {
+		t.Errorf("failed with %v", failed)
+	}
 }

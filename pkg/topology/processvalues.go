@@ -36,7 +36,7 @@ type FixedKeyContext[K, V any] struct {
 	out *task.Port[Record[K, V]]
 }
 
-// Emit hands r to every reader of the processor's stream.
+// Emit hands r to every reader of the processor's stream, as Context.Emit does.
 func (c *FixedKeyContext[K, V]) Emit(r FixedKeyRecord[K, V]) error {
 	return emit(&c.Processing, c.out, Record[K, V]{r.key, r.Value, r.nullKey, r.NullValue, r.Time, r.Headers})
 }
