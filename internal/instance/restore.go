@@ -146,6 +146,8 @@ func (in *Instance) begin(s *slot, at task.Start, tp kafka.TopicPartition, st st
 	switch {
 	case at == task.Latest:
 		return st.end, nil
+	case at == task.Nowhere:
+		return 0, fmt.Errorf("%s: group %q has committed no offset, and the topology begins nowhere by itself: set one, with `processor reset --to` or Kafka's tools, or give the topic a place to begin", tp, in.cfg.App)
 	case !ok:
 		return st.offset, nil
 	}

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -154,6 +155,31 @@ func TestSince(t *testing.T) {
 		time.Sleep(time.Hour)
 		_, stop = w.start(cfg)
 		if got := values(w.read("copy", 3)); got != "c d e " {
+			t.Errorf("went on with %q", got)
+		}
+		stop()
+	})
+}
+
+// A source that is only read on from what was committed is refused while nothing is.
+func TestCommittedOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "lines", "copy")
+		put := func(value string) { w.put(&kgo.Record{Topic: "lines", Value: []byte(value)}) }
+		put("a")
+		cfg := w.config(copyPlan(t, copyIn.CommittedOnly(), func(_, _ string) {}))
+		if err := w.end(cfg); err == nil || !strings.Contains(err.Error(), "lines[0]") || !strings.Contains(err.Error(), "committed no offset") {
+			t.Errorf("began, and ended with %v", err)
+		}
+		anywhere := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
+		_, stop := w.start(anywhere)
+		if got := values(w.read("copy", 1)); got != "a " {
+			t.Errorf("began with %q", got)
+		}
+		stop()
+		put("b")
+		_, stop = w.start(cfg)
+		if got := values(w.read("copy", 2)); got != "a b " {
 			t.Errorf("went on with %q", got)
 		}
 		stop()

@@ -80,12 +80,13 @@ type Source struct {
 }
 
 // Start says where to begin to read a partition that has no committed offset: at an
-// end, or at what is not older than so many ms.
+// end, at what is not older than so many ms, or nowhere.
 type Start int64
 
 const (
 	Earliest Start = 0
 	Latest   Start = -1
+	Nowhere  Start = -2 // it is refused
 )
 
 // Back is where the records begin that are not older than ms.
@@ -98,6 +99,8 @@ func (s Start) String() string {
 	switch {
 	case s == Latest:
 		return "latest"
+	case s == Nowhere:
+		return "nowhere"
 	case s > 0:
 		return (time.Duration(s) * time.Millisecond).String() + " back"
 	}

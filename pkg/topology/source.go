@@ -22,6 +22,16 @@ func (t Topic[K, V]) Since(d time.Duration) Topic[K, V] {
 	return t
 }
 
+// CommittedOnly returns a copy of t that is only read on from where the application has
+// committed: where it has committed nothing, be it in a partition or a topic that is new,
+// the service stops and says so. It is for who sets the first offsets by hand, or must not
+// take a group whose offsets have expired for a new one. A test driver reads from the
+// beginning.
+func (t Topic[K, V]) CommittedOnly() Topic[K, V] {
+	t.start = task.Nowhere
+	return t
+}
+
 // Timed returns a copy of t whose records, when they are read, get their timestamp
 // from extract, which sees the record with the timestamp that Kafka has. It may be
 // called for a record whose value is null. A time before the epoch is an invalid one.
