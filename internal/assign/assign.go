@@ -18,6 +18,10 @@ type Group struct {
 	AcceptableLag int64    // records: who lacks no more than this of a task's state is ready to run it
 	Warmups       int      // how many tasks may be on the way to a member that is not ready; 0: any number
 	SpreadBy      []string // tags: the copies of a task are put where these differ, the first ones first
+
+	// Weights is what tasks weigh, in thousandths of a worker's time, where that is known:
+	// measured, so never exact.
+	Weights map[Task]int64
 }
 
 // A Member is one process that can run tasks.
@@ -53,6 +57,9 @@ type Assignment struct {
 //     only its tasks move; a second Assign moves nothing.
 //   - Spread: a task goes to a member with the fewest tasks of its sub-topology.
 //     If nobody owns anything, the tasks of each sub-topology are balanced too.
+//   - Weight: where tasks are known to weigh differently, more of them move, or others,
+//     if that makes the heaviest member lighter by a fifth or more; see level. A second
+//     Assign still moves nothing, and no task goes to and fro with weights that waver.
 //
 // A task that two members own counts as owned by the first of them.
 //
@@ -75,6 +82,7 @@ func Assign(g Group) map[string]Assignment {
 	p.setQuotas()
 	p.shed()
 	p.deal()
+	p.level()
 	p.postpone(g.Warmups)
 	p.replicate(g.Standbys)
 	return p.assignments()
@@ -97,6 +105,11 @@ type plan struct {
 	group Group
 	most  map[Task]int64 // the most that anyone has of a task's state
 	owner map[Task]*seat // who runs it now
+
+	// For level.
+	weights map[Task]int64 // of all tasks; nil: none is known
+	home    map[Task]*seat // where a task had best stay
+	settled map[Task]*seat // the tasks that would stay with their owners but for their weight
 }
 
 // A seat is a member's place in the plan.
@@ -105,8 +118,10 @@ type seat struct {
 	tasks   map[int][]Task // by sub-topology, in order
 	count   [kinds]int     // how many tasks it has
 	quota   [kinds]int     // how many it shall have
+	load    int64          // what its tasks weigh
 	standby []Task
 	warming []Task
+	waiting []Task // it is ready for, but others go with them
 }
 
 func kindOf(s Sub) kind {

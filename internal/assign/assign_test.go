@@ -109,7 +109,7 @@ func newcomer(r *rand.Rand) Member { return Member{ID: fmt.Sprintf("m%08x", r.Ui
 
 // own is the group once its members run what they were assigned.
 func own(g Group, as map[string]Assignment) Group {
-	out := Group{Subs: g.Subs}
+	out := Group{Subs: g.Subs, Weights: g.Weights}
 	for _, m := range g.Members {
 		out.Members = append(out.Members, Member{ID: m.ID, Owned: as[m.ID].Active})
 	}

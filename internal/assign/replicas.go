@@ -14,16 +14,22 @@ func (p *plan) ready(s *seat, t Task) bool {
 // postpone leaves stateful tasks with a seat that is ready while the one that they are
 // meant for is not, and lets that one warm up, no more than so many at a time.
 func (p *plan) postpone(limit int) {
-	for _, sub := range p.ofKind(stateful) {
+	waits := p.waits()
+	for _, sub := range p.subs {
 		for i := range sub.Partitions {
 			t := Task{Sub: sub.ID, Partition: i}
 			meant := p.seatOf(t)
-			if p.ready(meant, t) {
+			ready := !sub.Stateful || p.ready(meant, t)
+			if ready && !waits[t] {
 				continue
 			}
-			meant.drop(t)
-			p.standIn(t).take(t, stateful)
-			if limit == 0 || p.warming() < limit {
+			meant.drop(t, kindOf(sub))
+			p.standIn(t).take(t, kindOf(sub))
+			switch {
+			case !sub.Stateful:
+			case ready:
+				meant.waiting = append(meant.waiting, t)
+			case limit == 0 || p.warming() < limit:
 				meant.warming = append(meant.warming, t)
 			}
 		}
@@ -51,7 +57,7 @@ func (p *plan) standIn(t Task) *seat {
 //   - where the most of the state is;
 //   - where the fewest copies are.
 //
-// A copy that warms up is not one of them.
+// A copy that warms up, or waits for others to, is not one of them.
 func (p *plan) replicate(copies int) {
 	total := 0
 	for _, sub := range p.ofKind(stateful) {
@@ -71,7 +77,7 @@ func (p *plan) replicate(copies int) {
 		}
 	}
 	for _, s := range p.seats {
-		for _, t := range s.warming {
+		for _, t := range slices.Concat(s.warming, s.waiting) {
 			if !slices.Contains(s.standby, t) {
 				s.standby = append(s.standby, t)
 			}
@@ -85,7 +91,7 @@ func (p *plan) place(t Task, placed []*seat, share int) *seat {
 	return slices.MinFunc(free, func(a, b *seat) int {
 		return cmp.Or(
 			p.compareTags(a, b, placed),
-			cmp.Compare(bit(len(a.standby) >= share), bit(len(b.standby) >= share)),
+			cmp.Compare(max(len(a.standby), share-1), max(len(b.standby), share-1)),
 			cmp.Compare(b.Held[t], a.Held[t]),
 			cmp.Compare(len(a.standby), len(b.standby)),
 			cmp.Compare(a.ID, b.ID))
@@ -118,10 +124,10 @@ func (p *plan) seatOf(t Task) *seat {
 	panic("assign: a task without a seat")
 }
 
-// drop takes a stateful task back.
-func (s *seat) drop(t Task) {
+// drop takes a task back.
+func (s *seat) drop(t Task, k kind) {
 	s.tasks[t.Sub] = slices.DeleteFunc(s.tasks[t.Sub], func(o Task) bool { return o == t })
-	s.count[stateful]--
+	s.count[k]--
 }
 
 func (p *plan) warming() (n int) {

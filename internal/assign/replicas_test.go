@@ -67,7 +67,8 @@ func checkReplicas(t *testing.T, g Group, as map[string]Assignment) {
 	warming := 0
 	for id, a := range as {
 		warming += len(a.Warming)
-		if n := len(a.Standby) - len(a.Warming); len(g.SpreadBy) == 0 && n > share+1 {
+		choice := len(g.SpreadBy) == 0 && len(g.Members) > copies+1
+		if n := len(a.Standby) - len(a.Warming); choice && n > share+copies {
 			t.Fatalf("%s has %d copies, a fair share is %d: %v", id, n, share, as)
 		}
 	}

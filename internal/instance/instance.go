@@ -101,6 +101,7 @@ type Instance struct {
 	restoring    progress
 	metrics      *telemetry.Metrics
 	tolerance    tolerance
+	loads        loads
 	unobserve    func() error // ends the observation of metrics
 
 	ctx    context.Context // of everything that runs; its cause is why it ended
@@ -331,6 +332,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	in.run("lag", in.followEnds)
 	in.run("restore progress", in.reportRestores)
 	in.run("stall watch", in.watchStalls)
+	in.run("load", in.watchLoad)
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,
@@ -343,6 +345,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		Replicas:         in.cfg.Replicas,
 		Tags:             in.cfg.Tags,
 		Held:             in.held,
+		Weights:          in.loads.tell,
 		Rejoin:           in.cfg.Rejoin,
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout, HeartbeatInterval: in.cfg.Heartbeat,

@@ -89,7 +89,7 @@ func (w *simWorld) startProcess(pl *simPlace) *simProcess {
 	in.cache.Store(w.cache)
 	in.member, _ = member.New(member.Config{
 		Group: simApp, Instance: pl.name, Static: true, Workers: w.workers, Fingerprint: w.topology.plan.Fingerprint,
-		Subs: in.memberSubs(), Replicas: in.cfg.Replicas, Held: in.held,
+		Subs: in.memberSubs(), Replicas: in.cfg.Replicas, Held: in.held, Weights: w.weights,
 	})
 	p.protocol = in.member.Protocol(p)
 	w.s.Go(p.host, "start", p.begin)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/member"
@@ -41,6 +42,7 @@ type simWorld struct {
 	flushInterval time.Duration
 	flushBytes    int64
 	patience      int // of those who kill processes
+	weigh         *rand.Rand
 
 	struck  int // faults
 	retries int // transactions that came to nothing
@@ -53,6 +55,18 @@ type simPlace struct {
 	disk    *simDisk
 	process *simProcess // nil: there is none
 	back    time.Time   // when there will be one
+}
+
+// weights are what somebody has measured, who is very much mistaken: tasks weigh something
+// else each time, so that they move.
+func (w *simWorld) weights() map[assign.Task]int64 {
+	out := map[assign.Task]int64{}
+	for _, sub := range w.layout.Subs {
+		for i := range sub.Partitions {
+			out[assign.Task{Sub: sub.ID, Partition: i}] = int64(1) << w.weigh.IntN(11)
+		}
+	}
+	return out
 }
 
 // newWorld makes what the seed says.
@@ -70,6 +84,7 @@ func newSimWorld(h history, trace func(string, ...any)) *simWorld {
 	if h.faults >= 0 {
 		faults = min(faults, h.faults)
 	}
+	w.weigh = rand.New(rand.NewPCG(h.seed, 2))
 	w.s = sim.New(h.seed, faults)
 	w.s.Frailty = frailty
 	w.s.Trace, w.s.Settle, w.s.Extra, w.s.Moments = trace, synctest.Wait, w.choices, w.moments

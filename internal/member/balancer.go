@@ -23,14 +23,16 @@ type balancer struct {
 	topology *topology
 	self     memberData
 	held     func() map[assign.Task]int64 // nil: nothing
+	measured func() map[assign.Task]int64 // nil: nothing
 	replicas Replicas
 	shape    []string // of the topology
 	speaks   byte     // version of the user data
 	own      *ownership
-	roster   roster      // of the last assignment
-	synced   bool        // there was one
-	rejoin   bool        // the first one is to be another's
-	report   func(error) // of an assignment that is not for this topology
+	roster   roster                // of the last assignment
+	weights  map[assign.Task]int64 // of the last assignment
+	synced   bool                  // there was one
+	rejoin   bool                  // the first one is to be another's
+	report   func(error)           // of an assignment that is not for this topology
 }
 
 // protocol is the name of the assignor. A group whose members do not share it
@@ -75,8 +77,12 @@ func (b *balancer) JoinGroupMetadata(interests []string, _ map[string][]int32, g
 	if b.held != nil {
 		self.held = b.held()
 	}
+	claimed := b.own.joining(generation)
+	if b.measured != nil {
+		self.weights = tell(claimed, b.weights, b.measured())
+	}
 	meta.UserData = self.encode(b.speaks)
-	for _, tp := range b.own.joining(generation).partitions() {
+	for _, tp := range claimed.partitions() {
 		owned := kmsg.NewConsumerMemberMetadataOwnedPartition()
 		owned.Topic, owned.Partitions = tp.topic, tp.partitions
 		meta.OwnedPartitions = append(meta.OwnedPartitions, owned)
@@ -100,7 +106,7 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, counts map[string]int32) kg
 			return nil
 		}
 	}
-	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint, shape: b.shape, speaks: b.speaks, replicas: b.replicas}
+	r := round{topology: b.topology, counts: counts, fingerprint: b.self.fingerprint, shape: b.shape, speaks: b.speaks, replicas: b.replicas, weights: b.weights}
 	for i, m := range cb.Members() {
 		_, meta := cb.MemberAt(i)
 		data, err := decodeMember(meta.UserData, b.speaks)
@@ -136,7 +142,7 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 		t.owed = true
 	}
 	first := !b.synced
-	b.roster, b.synced = data.roster, true
+	b.roster, b.weights, b.synced = data.roster, data.weights, true
 	if data.fingerprint != b.self.fingerprint {
 		t.standby, t.warming = nil, nil
 		b.report(&TopologyError{Theirs: data.fingerprint, Ours: b.self.fingerprint, Shape: data.shape})

@@ -16,21 +16,24 @@ import (
 // Numbers are unsigned varints, strings and lists have their length first. A later
 // version only appends: a reader takes the fields that it knows from a newer
 // version and passes over the rest, and a writer of an older one has left them out.
-const dataVersion = 3
+const dataVersion = 4
 
 // memberData is what a member tells the leader when it joins: version,
 // fingerprint, instance, workers; since version 2 tags, and the state held as
-// sub-topology, partition and position.
+// sub-topology, partition and position; since version 4 the weights of the tasks that it
+// claims, likewise.
 type memberData struct {
 	fingerprint string // of its topology
 	self        Fence
 	tags        map[string]string
 	held        map[assign.Task]int64
+	weights     map[assign.Task]int64
 }
 
 // assignmentData is what the leader tells a member with its assignment: version,
 // fingerprint, owed (0 or 1), living, departed with ages; since version 2 the tasks
-// to follow, and those of them that warm up; since version 3 the shape.
+// to follow, and those of them that warm up; since version 3 the shape; since version 4
+// the weights of all tasks, as far as they are known.
 type assignmentData struct {
 	fingerprint string // of the topology that the assignment is about
 	owed        bool   // the member holds tasks that another waits for: it is to give them up and join again
@@ -38,6 +41,7 @@ type assignmentData struct {
 	standby     []assign.Task
 	warming     []assign.Task
 	shape       []string // what the fingerprint is of; empty for a member that has the same
+	weights     map[assign.Task]int64
 }
 
 func (d memberData) encode(version byte) []byte {
@@ -51,9 +55,9 @@ func (d memberData) encode(version byte) []byte {
 	for _, key := range slices.Sorted(maps.Keys(d.tags)) {
 		b = appendString(appendString(b, key), d.tags[key])
 	}
-	b = binary.AppendUvarint(b, uint64(len(d.held)))
-	for _, t := range slices.SortedFunc(maps.Keys(d.held), assign.Task.Compare) {
-		b = binary.AppendUvarint(appendTask(b, t), uint64(d.held[t]))
+	b = appendNumbers(b, d.held)
+	if version >= 4 {
+		b = appendNumbers(b, d.weights)
 	}
 	return b
 }
@@ -63,7 +67,10 @@ func decodeMember(b []byte, known byte) (memberData, error) {
 	v := r.version(known)
 	d := memberData{fingerprint: r.string(), self: r.fence()}
 	if v >= 2 {
-		d.tags, d.held = r.tags(), r.held()
+		d.tags, d.held = r.tags(), r.numbers(math.MaxInt64)
+	}
+	if v >= 4 {
+		d.weights = r.numbers(math.MaxInt32)
 	}
 	return d, r.end("member's user data")
 }
@@ -89,6 +96,9 @@ func (d assignmentData) encode(version byte) []byte {
 			b = appendString(b, line)
 		}
 	}
+	if version >= 4 {
+		b = appendNumbers(b, d.weights)
+	}
 	return b
 }
 
@@ -110,6 +120,9 @@ func decodeAssignment(b []byte, known byte) (assignmentData, error) {
 			d.shape = append(d.shape, r.string())
 		}
 	}
+	if v >= 4 {
+		d.weights = r.numbers(math.MaxInt32)
+	}
 	return d, r.end("assignment's user data")
 }
 
@@ -129,6 +142,14 @@ func appendTasks(b []byte, tasks []assign.Task) []byte {
 	b = binary.AppendUvarint(b, uint64(len(tasks)))
 	for _, t := range tasks {
 		b = appendTask(b, t)
+	}
+	return b
+}
+
+func appendNumbers(b []byte, by map[assign.Task]int64) []byte {
+	b = binary.AppendUvarint(b, uint64(len(by)))
+	for _, t := range slices.SortedFunc(maps.Keys(by), assign.Task.Compare) {
+		b = binary.AppendUvarint(appendTask(b, t), uint64(by[t]))
 	}
 	return b
 }
@@ -175,8 +196,6 @@ func (r *reader) bytes(n int) []byte {
 }
 
 func (r *reader) number() int { return int(r.upTo(math.MaxInt32)) }
-
-func (r *reader) position() int64 { return int64(r.upTo(math.MaxInt64)) }
 
 func (r *reader) upTo(limit uint64) uint64 {
 	if r.err != nil {
@@ -232,7 +251,8 @@ func (r *reader) tags() map[string]string {
 	return out
 }
 
-func (r *reader) held() map[assign.Task]int64 {
+// numbers are one for each task, up to a limit.
+func (r *reader) numbers(limit uint64) map[assign.Task]int64 {
 	n := r.count()
 	if n == 0 {
 		return nil
@@ -240,7 +260,7 @@ func (r *reader) held() map[assign.Task]int64 {
 	out := make(map[assign.Task]int64, n)
 	for range n {
 		t := r.task()
-		out[t] = r.position()
+		out[t] = int64(r.upTo(limit))
 	}
 	return out
 }

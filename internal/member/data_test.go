@@ -15,11 +15,13 @@ func TestDataGolden(t *testing.T) {
 	member := memberData{
 		fingerprint: "fp", self: Fence{"host-1", 300},
 		tags: map[string]string{"zone": "b", "rack": "7"}, held: map[assign.Task]int64{{Sub: 1, Partition: 2}: 1 << 40, {Sub: 0, Partition: 3}: 0},
+		weights: map[assign.Task]int64{{Sub: 1, Partition: 2}: 640},
 	}
 	expect(t, "member's", hex.EncodeToString(member.encode(dataVersion)),
-		"03"+"026670"+"06686f73742d31"+"ac02"+
+		"04"+"026670"+"06686f73742d31"+"ac02"+
 			"02"+"047261636b"+"0137"+"047a6f6e65"+"0162"+
-			"02"+"0003"+"00"+"0102"+"808080808020")
+			"02"+"0003"+"00"+"0102"+"808080808020"+
+			"01"+"0102"+"8005")
 	got, err := decodeMember(member.encode(dataVersion), dataVersion)
 	if err != nil || !reflect.DeepEqual(got, member) {
 		t.Errorf("came back as %+v, %v", got, err)
@@ -29,9 +31,10 @@ func TestDataGolden(t *testing.T) {
 		fingerprint: "fp", owed: true,
 		roster:  roster{living: []Fence{{"a", 1}, {"b", 2}}, departed: []departed{{Fence{"c", 3}, 2}}},
 		standby: []assign.Task{{Sub: 1, Partition: 200}, {Sub: 2, Partition: 0}}, warming: []assign.Task{{Sub: 2, Partition: 0}}, shape: []string{"sub "},
+		weights: map[assign.Task]int64{{Sub: 2, Partition: 0}: 7},
 	}
 	expect(t, "assignment's", hex.EncodeToString(a.encode(dataVersion)),
-		"03"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302"+"02"+"01c801"+"0200"+"01"+"0200"+"01"+"0473756220")
+		"04"+"026670"+"01"+"02"+"016101"+"016202"+"01"+"01630302"+"02"+"01c801"+"0200"+"01"+"0200"+"01"+"0473756220"+"01"+"0200"+"07")
 	back, err := decodeAssignment(a.encode(dataVersion), dataVersion)
 	if err != nil || !reflect.DeepEqual(back, a) {
 		t.Errorf("came back as %+v, %v", back, err)

@@ -74,6 +74,10 @@ type Config struct {
 	Tags     map[string]string            // where the process is: rack, zone
 	Held     func() map[assign.Task]int64 // what it has of tasks' state, as positions in their changelogs added up; it must not block
 
+	// Weights is what tasks weigh that it runs, in thousandths of a worker's time, as far as
+	// that has been measured. It must not block.
+	Weights func() map[assign.Task]int64
+
 	SessionTimeout    time.Duration
 	RebalanceTimeout  time.Duration
 	HeartbeatInterval time.Duration

@@ -26,7 +26,7 @@ func (m *Member) Protocol(h Handler) *Protocol {
 		topology: m.topology, own: m.own, report: h.Failed,
 		self:  memberData{fingerprint: m.cfg.Fingerprint, self: Fence{m.cfg.Instance, m.cfg.Workers}, tags: m.cfg.Tags},
 		shape: m.cfg.Shape, speaks: cmp.Or(m.cfg.speaks, dataVersion),
-		rejoin: m.cfg.Rejoin, held: m.cfg.Held, replicas: m.cfg.Replicas,
+		rejoin: m.cfg.Rejoin, held: m.cfg.Held, measured: m.cfg.Weights, replicas: m.cfg.Replicas,
 	}}
 }
 

@@ -29,6 +29,7 @@ type round struct {
 	shape       []string         // of the leader's topology
 	speaks      byte             // version of the user data
 	replicas    Replicas
+	weights     map[assign.Task]int64 // as the leader was last told
 	members     []participant
 }
 
@@ -47,7 +48,8 @@ func (m participant) key() string { return m.data.self.Instance + "\x00" + m.id 
 // plan assigns all tasks, but for those that have to be given up first.
 func (r *round) plan(last roster) assignments {
 	holders := r.holders()
-	shares := assign.Assign(r.group(holders))
+	group := r.group(holders)
+	shares := assign.Assign(group)
 	owes := make([]bool, len(r.members))
 	given := make([]tasks, len(r.members))
 	var living []Fence
@@ -68,7 +70,7 @@ func (r *round) plan(last roster) assignments {
 	var out assignments
 	for i, m := range r.members {
 		share := shares[m.key()]
-		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next, standby: share.Standby, warming: share.Warming}
+		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next, standby: share.Standby, warming: share.Warming, weights: group.Weights}
 		if m.data.fingerprint != r.fingerprint {
 			data.shape = r.shape
 		}
@@ -120,6 +122,7 @@ func (r *round) group(holders map[assign.Task][]int) assign.Group {
 	g := assign.Group{
 		Subs:     r.topology.sizes(r.counts),
 		Standbys: r.replicas.Standbys, AcceptableLag: r.replicas.AcceptableLag, Warmups: r.replicas.Warmups, SpreadBy: r.replicas.SpreadBy,
+		Weights: r.known(holders),
 	}
 	for i, m := range r.members {
 		if m.data.fingerprint == r.fingerprint {

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // levels are figures of a run that anybody may read.
 type levels struct {
 	ends  []atomic.Int64 // by source: the partition's end, as far as is known
 	bytes []atomic.Int64 // by store: memory, as of the last commit
+	busy  atomic.Int64   // ns that were spent with the task's records
 }
 
 func (l *levels) init(sources, stores int) {
@@ -61,6 +63,10 @@ func (r *Run) Inputs() []Input {
 // Bytes is what a store of the run, by its place, takes in memory. It may be called
 // from any goroutine, once the worker has the run.
 func (r *Run) Bytes(store int) int64 { return r.levels.bytes[store].Load() }
+
+// Busy is how long the worker has been processing the task's records, since it has the
+// run. It may be called from any goroutine.
+func (r *Run) Busy() time.Duration { return time.Duration(r.levels.busy.Load()) }
 
 func (r *Run) subtopology() string { return strconv.Itoa(r.Task.Sub().ID) }
 

@@ -76,7 +76,9 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 	w.cfg.Recorder.Retried(r.Task.TakeRetries())
 	if n > 0 {
 		w.processed.Add(int64(n))
-		w.cfg.Recorder.Batch(r.subtopology(), time.Since(began))
+		spent := time.Since(began)
+		w.cfg.Recorder.Batch(r.subtopology(), spent)
+		r.levels.busy.Add(int64(spent))
 		r.stamps.add(r.Task.Now())
 	}
 	r.settleFeeds()
