@@ -164,6 +164,7 @@ func (s *Store) Flushed() {
 	}
 	clear(s.pending)
 	s.pending, s.logged, s.posSent, s.floorSent = s.pending[:0], 0, true, true
+	s.dropIndex()
 }
 
 // Bytes estimates the memory the store holds.

@@ -14,6 +14,8 @@ import (
 // reached yet is seen as it is when it is reached.
 func (s *Store) Range(lo, hi []byte, reverse bool, yield func(key, value []byte, time int64) bool) (err error) {
 	s.buildIndex()
+	s.ranges++
+	defer s.endRange()
 	it, err := s.eng.Range(s.ns, lo, hi, reverse)
 	if err != nil {
 		return s.fail("range", err)
@@ -38,17 +40,33 @@ func (s *Store) Range(lo, hi []byte, reverse bool, yield func(key, value []byte,
 }
 
 // buildIndex orders the entries that differ from the engine. A store that is
-// never ranged over never pays for it.
+// never ranged over never pays for it, and one that was pays until nothing differs.
 func (s *Store) buildIndex() {
-	if s.index != nil {
+	if s.indexing {
 		return
 	}
-	less := func(a, b *entry) bool { return bytes.Compare(a.key, b.key) < 0 }
-	s.index = btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
+	if s.indexing = true; s.index == nil {
+		less := func(a, b *entry) bool { return bytes.Compare(a.key, b.key) < 0 }
+		s.index = btree.NewBTreeGOptions(less, btree.Options{NoLocks: true})
+	}
 	for _, list := range [][]*entry{s.dirty, s.pending} {
 		for _, e := range list {
 			s.place(e)
 		}
+	}
+}
+
+// endRange stops to keep the index if there is nothing in it.
+func (s *Store) endRange() {
+	s.ranges--
+	s.dropIndex()
+}
+
+// dropIndex stops to keep the index if nothing differs from the engine: to build it
+// again is free then.
+func (s *Store) dropIndex() {
+	if s.ranges == 0 && len(s.dirty) == 0 && len(s.pending) == 0 {
+		s.indexing = false
 	}
 }
 

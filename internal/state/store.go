@@ -26,7 +26,9 @@ type Store struct {
 
 	dirty     []*entry              // changed since the last Commit or Rollback, by first change
 	pending   []*entry              // committed, but not in the engine
-	index     *btree.BTreeG[*entry] // what a Range must know of, in key order, from the first Range on
+	index     *btree.BTreeG[*entry] // what a Range must know of, in key order, while indexing; else empty
+	indexing  bool                  // from a Range on until nothing differs from the engine
+	ranges    int                   // that are going on
 	byLast    []*entry              // scratch of LastChanges
 	changed   int64                 // counts changes
 	journal   []undo
@@ -195,7 +197,7 @@ func (s *Store) change(key []byte) *entry {
 // engine: not what was deleted before the engine had it, of which there can be many (a
 // session moves whenever it grows).
 func (s *Store) place(e *entry) {
-	if s.index == nil {
+	if !s.indexing {
 		return
 	}
 	if differs := (e.dirty || e.pending) && (e.cur.ok || !e.absent); differs != e.indexed {
