@@ -23,13 +23,19 @@ type Feed struct {
 	Topic     string
 	Partition int32
 	From      int64
+	End       int64  // of the partition, as far as is known; negative: it is not
 	Source    int    // the task's input
 	To        *Inbox // where batches go, in offset order
-	Limit     int64  // bytes that may wait before the partition is paused
 
 	f      *Fetcher
 	queued atomic.Int64 // bytes handed over and not done
-	paused atomic.Bool
+	tell   atomic.Int64 // the fetcher wants to know when fewer bytes are
+
+	after  int64     // the offset behind what was handed over; this and what follows are Run's own
+	busy   bool      // it is in the fetcher's list
+	paused bool      // until fewer bytes than tell wait
+	since  time.Time // it was, last
+	slow   bool      // to be paused rather than waited for
 }
 
 // A Batch is some records of a feed, transaction markers among them.
@@ -39,14 +45,6 @@ type Batch struct {
 	After   int64 // the offset behind the last of them
 	End     int64 // of the partition, as the fetch saw it: the last stable offset
 	Bytes   int64
-}
-
-// Done says that n bytes of a feed's batches do not wait any more. It may be
-// called from any goroutine.
-func (fd *Feed) Done(n int64) {
-	if fd.queued.Add(-n) < fd.Limit/2 && fd.paused.Load() {
-		fd.f.poke()
-	}
 }
 
 // A PositionError is a partition that cannot be read on from where it should be.
@@ -67,8 +65,14 @@ func (e *PositionError) Unwrap() error { return e.Err }
 type Fetcher struct {
 	cl     *kgo.Client
 	broken func(*Feed, error)
-	feeds  map[string]map[int32]*Feed // Run's own
 	done   chan struct{}
+
+	room     int64 // bytes that may wait, of all feeds
+	maxBytes int32 // of a fetch
+
+	feeds  map[string]map[int32]*Feed // this and what follows are Run's own
+	busy   []*Feed                    // that hold something, or lag
+	levels levels                     // of each of them
 
 	mu struct {
 		sync.Mutex
@@ -88,10 +92,11 @@ type request struct {
 // a new partition may wait behind an idle one.
 const MaxWait = 250 * time.Millisecond
 
-// New makes the consumer. maxBytes bounds what is fetched ahead from one broker.
-// broken is told of a feed that cannot be read on, with a *PositionError; it is
+// New makes the consumer. room is how many bytes may be fetched ahead of the tasks, by
+// and large: a broker sends a batch that is larger than was asked for. broken is told of a feed that cannot be read on, with a *PositionError; it is
 // removed then. It is called by Run, and must not wait for it.
-func New(opts []kgo.Opt, maxBytes int32, broken func(*Feed, error)) (*Fetcher, error) {
+func New(opts []kgo.Opt, room int64, broken func(*Feed, error)) (*Fetcher, error) {
+	maxBytes := int32(min(max(room/8, minFetch), maxFetch))
 	cl, err := kgo.NewClient(append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // a position must pass transaction markers
@@ -102,13 +107,16 @@ func New(opts []kgo.Opt, maxBytes int32, broken func(*Feed, error)) (*Fetcher, e
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cl: cl, broken: broken, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
+	return &Fetcher{cl: cl, broken: broken, room: room, maxBytes: maxBytes, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
 }
+
+// minFetch and maxFetch bound the bytes of a fetch from one broker.
+const minFetch, maxFetch = 1 << 20, 50 << 20
 
 // Add begins to read feeds. It returns once that has begun, or ctx has ended.
 func (f *Fetcher) Add(ctx context.Context, feeds []*Feed) error {
 	for _, fd := range feeds {
-		fd.f = f
+		fd.f, fd.after = f, fd.From
 	}
 	return f.request(ctx, request{feeds: feeds, add: true, done: make(chan struct{})})
 }
@@ -154,12 +162,16 @@ func (f *Fetcher) Run(ctx context.Context) {
 	defer close(f.done)
 	defer f.cl.CloseAllowingRebalance()
 	for ctx.Err() == nil {
-		f.dispatch(f.poll(ctx))
+		if f.enough() {
+			f.rest(ctx)
+		} else {
+			f.dispatch(f.poll(ctx))
+		}
 		for _, r := range f.requests() {
 			f.change(r)
 			close(r.done)
 		}
-		f.resume()
+		f.review()
 	}
 }
 
@@ -167,15 +179,20 @@ func (f *Fetcher) Run(ctx context.Context) {
 const maxPoll = 10_000
 
 func (f *Fetcher) poll(ctx context.Context) kgo.Fetches {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := f.interruptible(ctx)
 	defer cancel()
+	return f.cl.PollRecords(ctx, maxPoll)
+}
+
+// interruptible returns a context that the next poke ends.
+func (f *Fetcher) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
 	f.mu.Lock()
-	f.mu.cancel = cancel
-	if f.mu.poked {
+	defer f.mu.Unlock()
+	if f.mu.cancel = cancel; f.mu.poked {
 		cancel()
 	}
-	f.mu.Unlock()
-	return f.cl.PollRecords(ctx, maxPoll)
+	return ctx, cancel
 }
 
 func (f *Fetcher) requests() []request {
@@ -203,6 +220,7 @@ func (f *Fetcher) change(r request) {
 		}
 		if r.add {
 			f.feeds[fd.Topic][fd.Partition] = fd
+			f.work(fd)
 		}
 	}
 	f.cl.ResumeFetchPartitions(off)
@@ -212,22 +230,7 @@ func (f *Fetcher) change(r request) {
 	}
 }
 
-func (f *Fetcher) resume() {
-	on := map[string][]int32{}
-	for topic, feeds := range f.feeds {
-		for p, fd := range feeds {
-			if fd.paused.Load() && fd.queued.Load() < fd.Limit/2 {
-				fd.paused.Store(false)
-				on[topic] = append(on[topic], p)
-			}
-		}
-	}
-	if len(on) > 0 {
-		f.cl.ResumeFetchPartitions(on)
-	}
-}
-
-// dispatch hands records to their feeds, and pauses the feeds that have enough.
+// dispatch hands records to their feeds.
 func (f *Fetcher) dispatch(fetches kgo.Fetches) {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		fd := f.feeds[p.Topic][p.Partition]
@@ -248,8 +251,10 @@ func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
 	for _, r := range p.Records {
 		b.Bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
 	}
-	if fd.queued.Add(b.Bytes) > fd.Limit && !fd.paused.Swap(true) {
-		f.cl.PauseFetchPartitions(map[string][]int32{fd.Topic: {fd.Partition}})
+	fd.after, fd.End = b.After, max(fd.End, b.End)
+	f.work(fd)
+	if queued := fd.queued.Add(b.Bytes); !fd.paused && (queued > f.levels.most || fd.slow && queued > f.levels.low) {
+		f.pause(fd)
 	}
 	fd.To.Put(b)
 }

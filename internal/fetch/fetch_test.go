@@ -91,7 +91,7 @@ func (x *fixture) put(from, n int) {
 }
 
 func (x *fixture) feed(from int64) *Feed {
-	return &Feed{Topic: topic, From: from, To: x.inbox, Limit: 1 << 20}
+	return &Feed{Topic: topic, From: from, End: -1, To: x.inbox}
 }
 
 func (x *fixture) add(fd *Feed) {
@@ -163,21 +163,80 @@ func TestSeek(t *testing.T) {
 	})
 }
 
-// A feed whose reader is slow is paused, and resumed.
+// heavy writes records of which two are what the smallest feed may hold and still want more.
+func (x *fixture) heavy(from, n int) {
+	for i := from; i < from+n; i++ {
+		x.Produce(x.cl, &kgo.Record{Topic: topic, Key: fmt.Append(nil, i), Value: make([]byte, minLow/2)})
+	}
+}
+
+// A feed whose reader is slow is paused, and resumed when it has done half of what it holds.
 func TestPause(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {
+		x.f.room = 4 * minLow
 		fd := x.feed(0)
-		fd.Limit = 2 * recordOverhead
 		x.add(fd)
-		x.put(0, 4)
+		x.heavy(0, 4)
 		time.Sleep(time.Second)
-		x.put(4, 4)
+		x.heavy(4, 4)
 		time.Sleep(time.Second)
-		if n := fd.queued.Load(); n < fd.Limit || n > 5*recordOverhead || !fd.paused.Load() {
-			t.Errorf("%d bytes wait, paused: %v", n, fd.paused.Load())
+		if n := fd.queued.Load(); n < minLow || n > 5*minLow || !fd.paused {
+			t.Errorf("%d bytes wait, paused: %v", n, fd.paused)
 		}
 		if got := strings.Join(append(x.take(fd), x.take(fd)...), " "); got != "0 1 2 3 4 5 6 7" {
 			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// A feed whose reader is quick is not paused: the fetcher rests until it wants more, and no fetch that waits for an idle
+// partition stands in its way.
+func TestRest(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		const n = 400
+		x.f.room = 16 * minLow
+		idle := &Feed{Topic: topic, Partition: 1, To: NewInbox()}
+		fd := x.feed(0)
+		x.heavy(0, n)
+		x.add(idle)
+		x.add(fd)
+		began, got := time.Now(), 0
+		for got < n {
+			<-x.inbox.Some()
+			for _, b := range x.inbox.Take() {
+				for _, r := range b.Records {
+					time.Sleep(time.Millisecond)
+					b.Feed.Done(int64(len(r.Key)+len(r.Value)) + recordOverhead)
+					got++
+				}
+			}
+		}
+		if took := time.Since(began); took > n*time.Millisecond+MaxWait/2 {
+			t.Errorf("%d ms of work took %v", n, took)
+		}
+		if fd.slow {
+			t.Error("the feed is taken for a slow one")
+		}
+	})
+}
+
+// Nobody waits for a feed whose reader does not come.
+func TestStuck(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		x.f.room = 8 * minLow
+		stuck, other := x.feed(0), &Feed{Topic: topic, Partition: 1, To: NewInbox()}
+		x.heavy(0, 4)
+		x.add(stuck)
+		x.add(other)
+		time.Sleep(time.Second)
+		for i := range 10 {
+			x.Produce(x.cl, &kgo.Record{Topic: topic, Partition: 1, Key: fmt.Append(nil, i)})
+			began := time.Now()
+			<-other.To.Some()
+			other.Done(other.To.Take()[0].Bytes)
+			if took := time.Since(began); took > MaxWait/2 {
+				t.Errorf("record %d took %v", i, took)
+			}
 		}
 	})
 }

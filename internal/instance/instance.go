@@ -303,8 +303,7 @@ func (in *Instance) readerConfig() changelog.Config {
 
 // launch starts the workers and the fetcher, and joins the group.
 func (in *Instance) launch(ctx context.Context) (err error) {
-	budget := in.cfg.MemoryBudget / 4
-	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), int32(min(max(budget, 1<<20), 50<<20)), in.broken); err != nil {
+	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), in.cfg.MemoryBudget/4, in.broken); err != nil {
 		return err
 	}
 	var fetching context.Context

@@ -199,7 +199,6 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 		return nil, err
 	}
 	run := &worker.Run{Task: t, Claim: s.claim, Tag: s, Feeds: make([]*fetch.Feed, len(s.sub.Topics))}
-	limit := in.cfg.MemoryBudget / 4 / int64(in.partitionsHeld())
 	for _, tp := range inputs {
 		st := starts[tp]
 		if !st.committed {
@@ -210,18 +209,9 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 		}
 		i, _ := t.Source(tp.Topic)
 		t.SetEnd(i, st.end)
-		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, Source: i, To: s.worker.Inbox, Limit: max(limit, 1<<20)}
+		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, End: st.end, Source: i, To: s.worker.Inbox}
 	}
 	return run, nil
-}
-
-func (in *Instance) partitionsHeld() (n int) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for _, s := range in.mu.slots {
-		n += len(s.sub.Topics)
-	}
-	return max(n, 1)
 }
 
 // present are the feeds that a run has.

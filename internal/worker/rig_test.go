@@ -196,7 +196,7 @@ func (r *rig) hold(partition int32, from int64, sub *task.Sub) *Run {
 	}
 	run := &Run{
 		Task: tsk, Claim: member.Claim{Task: assign.Task{Partition: partition}, Incarnation: 1},
-		Feeds: []*fetch.Feed{{Topic: in, Partition: partition, From: from, To: r.w.Inbox, Limit: 1 << 20}},
+		Feeds: []*fetch.Feed{{Topic: in, Partition: partition, From: from, To: r.w.Inbox, End: -1}},
 	}
 	if err := r.w.Add(r.t.Context(), run); err != nil {
 		r.t.Fatal(err)

@@ -35,7 +35,7 @@ type Run struct {
 	stamps  sample // timestamps of the open transaction's records
 }
 
-// A taken is a batch whose records wait in the task's queue.
+// A taken is what of a batch waits in the task's queue.
 type taken struct {
 	records int
 	bytes   int64
@@ -92,20 +92,29 @@ func (r *Run) await(b fetch.Batch, records int) {
 	r.waits[s] = append(r.waits[s], taken{records, b.Bytes})
 }
 
-// settleFeeds tells the feeds which of their batches have been processed.
+// settleFeeds tells the feeds how much of their batches has been processed.
 func (r *Run) settleFeeds() {
 	for s, waits := range r.waits {
-		total := 0
+		done := -r.Task.Queued(s)
 		for _, t := range waits {
-			total += t.records
+			done += t.records
 		}
-		queued, done := r.Task.Queued(s), 0
-		for done < len(waits) && total-waits[done].records >= queued {
-			total -= waits[done].records
-			r.Feeds[s].Done(waits[done].bytes)
-			done++
+		var bytes int64
+		for done > 0 && done >= waits[0].records {
+			done -= waits[0].records
+			bytes += waits[0].bytes
+			waits = waits[1:]
 		}
-		r.waits[s] = append(waits[:0], waits[done:]...)
+		if done > 0 {
+			part := waits[0].bytes * int64(done) / int64(waits[0].records)
+			waits[0].records -= done
+			waits[0].bytes -= part
+			bytes += part
+		}
+		if bytes > 0 {
+			r.Feeds[s].Done(bytes)
+		}
+		r.waits[s] = append(r.waits[s][:0], waits...)
 	}
 }
 
