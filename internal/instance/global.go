@@ -49,7 +49,9 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 		Stalled:      func(s changelog.Stall) { in.log.Warn("global table waits", "why", s.String()) },
 	})
 	for _, spec := range specs {
-		g.tables[spec.Store] = state.NewShared(in.engine, spec.Store)
+		if g.tables[spec.Store], err = spec.Open(in.engine); err != nil {
+			return err
+		}
 	}
 	in.globals = g
 	configs, err := kafka.TopicConfigs(ctx, in.admin, topicsOf(specs), deletionsKept)
@@ -63,7 +65,7 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 		err := g.fill(ctx)
 		tp, lost := lostGround(err)
 		if err == nil {
-			return g.sample()
+			return g.readable()
 		}
 		if !lost || attempt > 3 {
 			return err
@@ -120,10 +122,10 @@ func (g *globals) fill(ctx context.Context) error {
 	return nil
 }
 
-// sample sees whether the serdes can read what the tables hold.
-func (g *globals) sample() (err error) {
+// readable sees whether the serdes can read what the tables hold.
+func (g *globals) readable() (err error) {
 	for _, spec := range g.in.cfg.Plan.Globals {
-		err = errors.Join(err, spec.Sample(g.tables[spec.Store]))
+		err = errors.Join(err, spec.Readable(g.tables[spec.Store]))
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/internal/changelog"
-	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/offsetmeta"
@@ -166,7 +165,7 @@ func (in *Instance) openStores(s *slot) error {
 		return nil
 	}
 	for _, spec := range s.sub.Stores {
-		st, err := state.Open(in.engine, engine.Namespace{Store: spec.Name, Partition: s.task.Partition}, spec.Layout)
+		st, err := spec.Open(in.engine, in.cfg.App, s.task.Partition)
 		if err != nil {
 			return err
 		}

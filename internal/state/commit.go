@@ -128,7 +128,7 @@ func (s *Store) SetPosition(p engine.Position) {
 // Behind is how many changelog bytes the engine does not have, and whether
 // there is anything, be it only a position, that Flush would tell it.
 func (s *Store) Behind() (bytes int64, any bool) {
-	return s.logged, len(s.pending) > 0 || !s.posSent || !s.floorSent
+	return s.logged, len(s.pending) > 0 || !s.posSent || !s.floorSent || s.forms.changed()
 }
 
 // Flush adds to b every committed change that the engine does not have, and the
@@ -142,6 +142,7 @@ func (s *Store) Flush(b *engine.Batch) {
 	for _, e := range s.pending {
 		if e.cur.ok {
 			b.Set(s.ns, e.key, e.cur.raw)
+			s.forms.noteEntry(s.layout, e.key, e.cur.data())
 		} else if !e.absent {
 			b.Delete(s.ns, e.key)
 		}
@@ -152,6 +153,7 @@ func (s *Store) Flush(b *engine.Batch) {
 	if s.hasPos {
 		b.SetPosition(s.ns, s.pos)
 	}
+	s.forms.put(b, marker(s.ns))
 }
 
 // Flushed says that the batch given to the last Flush has been written.
@@ -163,6 +165,7 @@ func (s *Store) Flushed() {
 		s.index.Clear()
 	}
 	clear(s.pending)
+	s.forms.wrote()
 	s.pending, s.logged, s.posSent, s.floorSent = s.pending[:0], 0, true, true
 	s.dropIndex()
 }

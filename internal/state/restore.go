@@ -51,6 +51,7 @@ func (r *Restorer) Set(key, value []byte, time int64) {
 		r.batch.Delete(r.s.ns, key)
 		return
 	}
+	r.s.forms.noteEntry(r.s.layout, key, value)
 	raw := binary.BigEndian.AppendUint64(r.room(stampSize+len(value)), uint64(time))
 	r.batch.Set(r.s.ns, key, append(raw, value...))
 }
@@ -125,12 +126,14 @@ func (r *Restorer) room(n int) []byte {
 // Write makes the changes so far, together with p, committed state.
 func (r *Restorer) Write(p engine.Position) error {
 	r.batch.Loose = r.Loose
+	r.s.forms.put(&r.batch, marker(r.s.ns))
 	r.batch.SetPosition(r.s.ns, p)
 	if err := r.s.eng.Write(&r.batch); err != nil {
 		return r.s.fail("restore", err)
 	}
 	r.s.SetPosition(p)
 	r.s.posSent = true
+	r.s.forms.wrote()
 	r.batch.Reset()
 	r.arena = r.arena[:0]
 	clear(r.latest)
@@ -142,6 +145,7 @@ func (s *Store) Wipe() error {
 	if err := s.eng.Drop(s.ns); err != nil {
 		return s.fail("wipe", err)
 	}
-	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	s.forms.empty()
+	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	return nil
 }

@@ -1,7 +1,10 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
+	"math"
+	"sync"
 
 	"github.com/leatstream/leat/internal/engine"
 )
@@ -13,16 +16,49 @@ import (
 type Shared struct {
 	eng  engine.Engine
 	name string
+
+	mu struct { // partitions are filled at the same time
+		sync.Mutex
+		forms *formSet
+	}
 }
 
-// NewShared returns the shared store called name in eng.
-func NewShared(eng engine.Engine, name string) *Shared { return &Shared{eng, name} }
+// NewShared returns the shared store called name in eng. Nil forms are those of a store
+// of which nobody can tell them.
+func NewShared(eng engine.Engine, name string, forms Forms) (*Shared, error) {
+	s := &Shared{eng: eng, name: name}
+	set, err := loadForms(eng, s.formsKept())
+	if err != nil {
+		return nil, s.error("forms", err)
+	}
+	set.keep(forms)
+	s.mu.forms = set
+	return s, nil
+}
+
+// Readable returns why not all that the store holds can be read; nil if it can, or if
+// nobody can tell. It must not be filled meanwhile.
+func (s *Shared) Readable() error {
+	return s.mu.forms.readable(func(fn func(key, value []byte) error) error {
+		var failed error
+		err := s.Range(nil, nil, false, func(key, value []byte, _ int64) bool {
+			failed = fn(key, value)
+			return failed == nil
+		})
+		return cmp.Or(failed, err)
+	})
+}
 
 // Namespaces of tasks have partitions that are not negative.
 func (s *Shared) rows() engine.Namespace { return engine.Namespace{Store: s.name, Partition: -1} }
 
 func (s *Shared) progress(partition int32) engine.Namespace {
 	return engine.Namespace{Store: s.name, Partition: -2 - partition}
+}
+
+// formsKept is where the forms of the rows are.
+func (s *Shared) formsKept() engine.Namespace {
+	return engine.Namespace{Store: s.name, Partition: math.MinInt32}
 }
 
 // Get returns the value of key and its timestamp. The value is a part of buf, which is
@@ -86,6 +122,9 @@ func (s *Shared) Wipe(partitions int32) error {
 			return s.error("wipe", err)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.forms.empty()
 	return nil
 }
 
@@ -112,7 +151,30 @@ func (f *Filling) Set(key, value []byte, time int64) {
 func (f *Filling) Write(partition int32, p engine.Position) error {
 	f.batch.SetPosition(f.s.progress(partition), p)
 	f.batch.SetPosition(f.s.rows(), engine.Position{Topic: p.Topic, Time: p.Time})
-	return f.s.error("fill", f.s.eng.Write(&f.batch))
+	return f.s.error("fill", f.write())
+}
+
+// write writes the batch, and the forms in it before others may: the batch of another
+// partition must not be there without a form that it shares with this one.
+func (f *Filling) write() error {
+	s := f.s
+	s.mu.Lock()
+	for _, op := range f.batch.Ops {
+		if op.Kind == engine.Set {
+			s.mu.forms.noteEntry(Plain{}, op.Key, op.Value[stampSize:])
+		}
+	}
+	if !s.mu.forms.changed() { // as nearly always
+		s.mu.Unlock()
+		return s.eng.Write(&f.batch)
+	}
+	defer s.mu.Unlock()
+	s.mu.forms.put(&f.batch, s.formsKept())
+	err := s.eng.Write(&f.batch)
+	if err == nil {
+		s.mu.forms.wrote()
+	}
+	return err
 }
 
 func (s *Shared) error(op string, err error) error {

@@ -56,6 +56,8 @@ type Store struct {
 
 	log []Change // what was logged since the last Commit or Rollback
 
+	forms *formSet // of what the engine holds
+
 	markedTime   int64 // observed, expiring and number at the Mark
 	markedFloor  uint64
 	markedNumber int64
@@ -76,6 +78,9 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	var err error
 	if s.pos, s.hasPos, err = eng.Position(ns); err != nil {
 		return nil, s.fail("position", err)
+	}
+	if s.forms, err = loadForms(eng, marker(ns)); err != nil {
+		return nil, s.fail("forms", err)
 	}
 	if _, ok := l.(Recent); ok {
 		return s, s.recount()

@@ -2,9 +2,11 @@ package task
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"time"
 
+	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/state"
 )
 
@@ -59,9 +61,21 @@ func Changelog(app, store string) string { return app + "-" + store + "-changelo
 type Global struct {
 	Store string
 	Topic string
-	// Checker returns what checks that a row of the topic can be read; nil if there is
-	// nothing to check.
-	Checker func(topic string) func(key, value []byte) error
+	// Forms returns who tells the forms of the topic's rows; nil if nobody can.
+	Forms func(topic string) state.Forms
+}
+
+// Open returns the table's store in eng.
+func (g Global) Open(eng engine.Engine) (*state.Shared, error) {
+	return state.NewShared(eng, g.Store, g.Forms(g.Topic))
+}
+
+// Readable returns why a table that has been filled cannot be read; nil if it can.
+func (g Global) Readable(s *state.Shared) error {
+	if err := s.Readable(); err != nil {
+		return fmt.Errorf("global table %s, topic %s: %w", g.Store, g.Topic, err)
+	}
+	return nil
 }
 
 // A Source is a topic that a sub-topology reads.
@@ -123,9 +137,20 @@ type Store struct {
 	Configs map[string]string // of the changelog topic, beyond the defaults
 	Layout  state.Layout      // nil: state.Plain
 	Headers []Header          // of every changelog record that has a value
-	// Checker returns what checks that an entry of the changelog can be read; nil if
-	// there is nothing to check.
-	Checker func(changelog string) func(key, value []byte) error
+	// Forms returns who tells the forms of the changelog's entries; nil if nobody can.
+	Forms func(changelog string) state.Forms
+	// Decoder returns what decodes of an entry of the changelog that of which nobody can
+	// tell the form; nil if there is nothing of that kind.
+	Decoder func(changelog string) func(key, value []byte) error
+}
+
+// Open opens a partition of the store in eng.
+func (s Store) Open(eng engine.Engine, app string, partition int32) (*state.Store, error) {
+	st, err := state.Open(eng, engine.Namespace{Store: s.Name, Partition: partition}, s.Layout)
+	if err == nil && s.Forms != nil {
+		st.KeepForms(s.Forms(s.Restored(app)))
+	}
+	return st, err
 }
 
 // Restored returns the topic that the store is restored from, or would be if it had

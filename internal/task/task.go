@@ -90,7 +90,7 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		if err != nil {
 			return nil, fmt.Errorf("task %s: %w", t.ID(), err)
 		}
-		if err := t.sample(spec, s); err != nil {
+		if err := t.readable(spec, s); err != nil {
 			return nil, err
 		}
 		p := &StorePartition{Store: spec, Index: i, State: s, Input: -1}

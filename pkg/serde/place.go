@@ -103,10 +103,36 @@ func Start(ctx context.Context, use Use, serdes ...any) (err error) {
 }
 
 // A Checker is a serde that can tell from the bytes of a store's entry, without the
-// cost of decoding them, that it will never be able to read them. Some entries are
-// shown to it when a task is opened, and what it returns keeps the task from running.
+// cost of decoding them, that it will never be able to read them. Before a task runs it
+// is asked about all that its stores hold, and what it returns keeps the task from
+// running. If it is not Formed, too, each entry is shown to it at every start, but for
+// small stores.
 type Checker interface {
 	Check(src []byte) error
+}
+
+// A Formed serde is a Checker that goes by a part of the bytes: by the version or the
+// schema that they say they were written with. Which forms a store holds is kept beside
+// it, so that a start need not read it.
+//
+// AppendForm appends bytes to dst that stand for src: they are the same of all that was
+// written alike, are few, and Check returns of them what it returns of src. Of bytes that
+// are too short to tell, Check returns an error. AppendForm does not keep src, and is
+// used concurrently.
+type Formed interface {
+	AppendForm(dst, src []byte) []byte
+}
+
+// AppendForm appends the form of src to dst: what s says of it, if it is Formed; all of
+// src, if it is a Checker; else nothing. It is for serdes around others, and for stores.
+func AppendForm(s any, dst, src []byte) []byte {
+	switch s := s.(type) {
+	case Formed:
+		return s.AppendForm(dst, src)
+	case Checker:
+		return append(dst, src...)
+	}
+	return dst
 }
 
 // ErrUnavailable is wrapped by the error of a serde that could not ask what it had to,

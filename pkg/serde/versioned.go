@@ -27,6 +27,7 @@ type Migration[T any] struct {
 	bare    bool // from before there were versions
 	decode  func(src []byte) (T, error)
 	check   func(src []byte) error
+	form    func(dst, src []byte) []byte
 	start   func(context.Context) error
 	at      func(Place) Migration[T]
 }
@@ -34,6 +35,7 @@ type Migration[T any] struct {
 // Migrate reads what s wrote as version, and makes of it what the service knows today.
 func Migrate[T, Old any](version uint32, s Serde[Old], up func(Old) (T, error)) Migration[T] {
 	m := Migration[T]{version: version, check: checkOf(s)}
+	m.form = func(dst, src []byte) []byte { return AppendForm(s, dst, src) }
 	m.decode = func(src []byte) (v T, err error) {
 		old, err := s.Decode(src)
 		if err != nil {
@@ -170,6 +172,22 @@ func (s *versionedSerde[T]) Check(src []byte) error {
 		return err
 	}
 	return m.check(rest)
+}
+
+// AppendForm serves Formed: the form is the version, and that of what follows it.
+func (s *versionedSerde[T]) AppendForm(dst, src []byte) []byte {
+	if rest, ok := s.ours(src); ok {
+		return AppendForm(s.current, append(dst, src[:len(src)-len(rest)]...), rest)
+	}
+	m, rest, err := s.migration(src)
+	if err != nil {
+		_, n := binary.Uvarint(src)
+		if n <= 0 {
+			n = min(len(src), binary.MaxVarintLen64)
+		}
+		return append(dst, src[:n]...)
+	}
+	return m.form(append(dst, src[:len(src)-len(rest)]...), rest)
 }
 
 // A VersionError says that a value was written with a version that a Versioned serde

@@ -88,6 +88,10 @@ func TestVersionedErrors(t *testing.T) {
 		if err := c.s.(serde.Checker).Check([]byte(c.src)); errors.Is(err, serde.ErrUnreadable) != c.check {
 			t.Errorf("%s: Check: %v", c.name, err)
 		}
+		form := serde.AppendForm(c.s, nil, []byte(c.src))
+		if err := c.s.(serde.Checker).Check(form); errors.Is(err, serde.ErrUnreadable) != c.check || len(form) > 10 {
+			t.Errorf("%s: Check of the form, %q: %v", c.name, form, err)
+		}
 	}
 	twice := serde.Versioned(2, serde.JSON[customer](), serde.Migrate(2, serde.JSON[customer2](), fromSecond))
 	if err := twice.(serde.Starter).Start(t.Context(), serde.Reads); err == nil {

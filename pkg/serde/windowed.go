@@ -107,6 +107,19 @@ func (s timeWindowed[K]) Check(src []byte) error { return check(s.inner, src, 8)
 
 func (s sessionWindowed[K]) Check(src []byte) error { return check(s.inner, src, 16) }
 
+// AppendForm serves Formed: the form is that of the key, and some window.
+func (s timeWindowed[K]) AppendForm(dst, src []byte) []byte { return appendForm(s.inner, dst, src, 8) }
+
+// AppendForm serves Formed.
+func (s sessionWindowed[K]) AppendForm(dst, src []byte) []byte {
+	return appendForm(s.inner, dst, src, 16)
+}
+
+func appendForm(s any, dst, src []byte, tail int) []byte {
+	var window [16]byte
+	return append(AppendForm(s, dst, src[:max(0, len(src)-tail)]), window[:tail]...)
+}
+
 func check(s any, src []byte, tail int) error {
 	if checker, ok := s.(Checker); ok {
 		return checker.Check(src[:max(0, len(src)-tail)])

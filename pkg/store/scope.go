@@ -49,18 +49,20 @@ type Spec struct {
 // Serdes are those of a store, for the checks before the first record. The zero value
 // needs no check.
 type Serdes struct {
-	at  func(changelog string) []part // the keys' first
-	cut cutFn
+	at      func(changelog string) []part // the keys' first
+	cut     cutFn
+	started bool // who uses them has them checked before there is an entry
 }
 
 // A part is one of a store's serdes.
 type part struct {
+	name  string // of what it is
 	serde any
 	read  func(src []byte) error // decodes
 }
 
-func partOf[T any](s serde.Serde[T]) part {
-	return part{s, func(src []byte) error {
+func partOf[T any](name string, s serde.Serde[T]) part {
+	return part{name, s, func(src []byte) error {
 		_, err := s.Decode(src)
 		return err
 	}}
@@ -70,7 +72,7 @@ func partOf[T any](s serde.Serde[T]) part {
 // each part, which is not nil, with the place of its serde.
 type cutFn func(key, value []byte, show func(serde int, part []byte) error) error
 
-// The places of serdes of all stores but those of Singles.
+// The places of serdes of most stores.
 const (
 	keyPart = iota
 	valuePart
@@ -81,7 +83,7 @@ func serdesOf[K, V any](key serde.Serde[K], value serde.Serde[V], cut cutFn) Ser
 		return Serdes{}
 	}
 	return Serdes{cut: cut, at: func(changelog string) []part {
-		return []part{partOf(serde.At(key, place(changelog, serde.Key))), partOf(serde.At(value, place(changelog, serde.Value)))}
+		return []part{partOf("key", serde.At(key, place(changelog, serde.Key))), partOf("value", serde.At(value, place(changelog, serde.Value)))}
 	}}
 }
 
@@ -155,7 +157,7 @@ func (e *unreadable) Unskippable()  {}
 
 // Start checks what can be checked before there is an entry.
 func (s Serdes) Start(ctx context.Context, changelog string) error {
-	if s.at == nil {
+	if s.at == nil || s.started {
 		return nil
 	}
 	var all []any
@@ -165,45 +167,88 @@ func (s Serdes) Start(ctx context.Context, changelog string) error {
 	return serde.Start(ctx, serde.Reads|serde.Writes, all...)
 }
 
-// Checker returns what checks one entry as the changelog has it, by the serdes that
-// can; nil if none can. It is for what others write too, who may have written anything.
-func (s Serdes) Checker(changelog string) func(key, value []byte) error {
-	return s.trial(changelog, func(part) func([]byte) error { return nil })
-}
-
-// Reader is Checker for what the service alone writes: a serde that is no Checker has to
-// decode the entry.
-func (s Serdes) Reader(changelog string) func(key, value []byte) error {
-	return s.trial(changelog, func(p part) func([]byte) error { return p.read })
-}
-
-// trial makes what tries an entry; other is asked for what to do about serdes that are no
-// Checker.
-func (s Serdes) trial(changelog string, other func(part) func([]byte) error) func(key, value []byte) error {
+// Decoder returns what decodes of an entry, as the changelog has it, what serdes wrote that
+// are no Checker; nil if there are none.
+func (s Serdes) Decoder(changelog string) func(key, value []byte) error {
 	if s.at == nil {
 		return nil
 	}
-	var tries []func([]byte) error
-	some := false
-	for _, p := range s.at(changelog) {
-		try := other(p)
-		if c, ok := p.serde.(serde.Checker); ok {
-			try = c.Check
+	parts, some := s.at(changelog), false
+	for i := range parts {
+		if _, ok := parts[i].serde.(serde.Checker); ok {
+			parts[i].read = nil
+		} else {
+			some = true
 		}
-		tries, some = append(tries, try), some || try != nil
 	}
 	if !some {
 		return nil
 	}
-	return func(key, value []byte) error {
-		return s.cut(key, value, func(i int, src []byte) error {
-			if tries[i] == nil {
-				return nil
-			}
-			if err := tries[i](src); err != nil {
-				return fmt.Errorf("%s: %w", [...]string{"key", "value", "value"}[i], err)
-			}
+	show := func(i int, src []byte) error {
+		if parts[i].read == nil {
 			return nil
-		})
+		}
+		return parts[i].about(parts[i].read(src))
 	}
+	return func(key, value []byte) error { return s.cut(key, value, show) }
+}
+
+// Forms returns who tells the forms of entries, as the changelog has them, by the serdes
+// that are Checkers; nil if none is.
+func (s Serdes) Forms(changelog string) state.Forms {
+	if s.at == nil {
+		return nil
+	}
+	f := &forms{parts: s.at(changelog), cut: s.cut}
+	f.visit = f.form
+	some := false
+	for i := range f.parts {
+		checker, ok := f.parts[i].serde.(serde.Checker)
+		f.checkers = append(f.checkers, checker)
+		some = some || ok
+	}
+	if !some {
+		return nil
+	}
+	return f
+}
+
+// forms tell those of a store's entries.
+type forms struct {
+	parts    []part
+	checkers []serde.Checker // nil where there is none
+	cut      cutFn
+	visit    func(i int, src []byte) error
+	show     func(i int, form []byte) error // of the entry in hand
+	buf      []byte
+}
+
+// Each implements state.Forms.
+func (f *forms) Each(key, value []byte, show func(i int, form []byte) error) error {
+	f.show = show
+	return f.cut(key, value, f.visit)
+}
+
+func (f *forms) form(i int, src []byte) error {
+	if f.checkers[i] == nil {
+		return nil
+	}
+	f.buf = serde.AppendForm(f.checkers[i], f.buf[:0], src)
+	return f.show(i, f.buf)
+}
+
+// Check implements state.Forms.
+func (f *forms) Check(i int, form []byte) error {
+	if i >= len(f.checkers) || f.checkers[i] == nil {
+		return nil // of a store that had more serdes once, or others
+	}
+	return f.parts[i].about(f.checkers[i].Check(form))
+}
+
+// about says of an error which part of an entry it is that cannot be read.
+func (p part) about(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", p.name, err)
 }

@@ -56,9 +56,9 @@ func (d Singles[K, L, R]) serdes() Serdes {
 	}
 	at := func(changelog string) []part {
 		value := place(changelog, serde.Value)
-		return []part{partOf(serde.At(d.key, place(changelog, serde.Key))), partOf(serde.At(d.left, value)), partOf(serde.At(d.right, value))}
+		return []part{partOf("key", serde.At(d.key, place(changelog, serde.Key))), partOf("left value", serde.At(d.left, value)), partOf("right value", serde.At(d.right, value))}
 	}
-	return Serdes{at, func(key, value []byte, show func(int, []byte) error) error {
+	return Serdes{at: at, cut: func(key, value []byte, show func(int, []byte) error) error {
 		const head = singleHead - 1 // the changelog's keys begin with the time
 		if len(key) < head {
 			return fmt.Errorf("a key of %d bytes: %w", len(key), wire.ErrFormat)

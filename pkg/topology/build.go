@@ -189,9 +189,9 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		st := task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Checker: spec.Serdes.Reader}
-		if st.Source != (task.Topic{}) { // others write there
-			st.Checker = spec.Serdes.Checker
+		st := task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Forms: spec.Serdes.Forms}
+		if st.Source == (task.Topic{}) { // else others write there, who may have written anything
+			st.Decoder = spec.Serdes.Decoder
 		}
 		sub.Stores = append(sub.Stores, st)
 	}

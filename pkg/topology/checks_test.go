@@ -116,6 +116,13 @@ func buildQueue(b *topology.Builder, s spy) {
 	b.From(topicOf("in", s)).LeftJoinTable(rows, func(_, v string, _ topology.Opt[string]) string { return v }, wait).To(result)
 }
 
+func buildForeign(b *topology.Builder, s spy) {
+	left := b.Table(topicOf("in", spy{starts: new([]string)}), store.KeyValue[string, string]("l", serde.String, spy{starts: new([]string)}))
+	right := b.Table(topology.NewTopic[string, string]("right", s, serde.String), store.KeyValue[string, string]("r", s, serde.String))
+	key := func(_, v string) topology.Opt[string] { return topology.Some(v) }
+	left.JoinForeign(right, topology.NewSubscription("j"), key, func(_, v, _ string) string { return v }).Stream().To(result)
+}
+
 func buildGlobal(b *topology.Builder, s spy) {
 	in := topicOf("in", s)
 	g := b.GlobalTable(in, store.KeyValue[string, string]("g", serde.String, s))
@@ -128,7 +135,7 @@ func TestUnreadableLayouts(t *testing.T) {
 	t.Parallel()
 	for name, build := range map[string]func(*topology.Builder, spy){
 		"store v": buildVersions, "store lru": buildRecent, "store j-left-shared-join-store": buildSingles, "store held": buildBuffer,
-		"store j-Buffer": buildQueue, "global table g, topic in": buildGlobal,
+		"store j-Buffer": buildQueue, "global table g, topic in": buildGlobal, "store j-subscription-store": buildForeign,
 	} {
 		topologyWith := func(bad string) *topology.Builder {
 			b := topology.New()
@@ -202,6 +209,76 @@ func (s wrong) At(serde.Place) serde.Serde[string] { return s }
 
 func (s wrong) Start(context.Context, serde.Use) error {
 	return errors.Join(errors.New("a"), errors.New("b"))
+}
+
+// A value that cannot be read is found wherever in a large store it is: on the disk that
+// the task finds, in the changelog, and in whatever kind of store. It does not matter that
+// there was one once.
+func TestUnreadableInTheMiddle(t *testing.T) {
+	t.Parallel()
+	up := func(old string) (string, error) { return old, nil }
+	first := serde.Versioned(1, serde.String)
+	second := serde.Versioned(2, serde.String, serde.Migrate(1, serde.String, up))
+	third := serde.Versioned(3, serde.String, serde.Migrate(2, serde.String, up))
+	for name, build := range map[string]func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]){
+		"store rows": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			b.From(in).Table(store.KeyValue("rows", serde.String, s))
+		},
+		"store windows": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			topology.Windowed(b.From(in), window.Tumbling(time.Hour)).Reduce(store.Window("windows", serde.String, s), func(_, v string) string { return v })
+		},
+		"global table g, topic in": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			g := b.GlobalTable(topology.NewTopic("in", serde.String, s), store.KeyValue("g", serde.String, s))
+			lookUp(b.From(topology.NewTopic("none", serde.String, serde.String)), g)
+		},
+	} {
+		version := func(s serde.Serde[string]) (*topology.Builder, topology.Topic[string, string]) {
+			b, in := topology.New(), topology.NewTopic("in", serde.String, serde.String)
+			if strings.HasPrefix(name, "global") {
+				in = topology.NewTopic("in", serde.String, s)
+			}
+			build(b, in, s)
+			return b, in
+		}
+		var failed error
+		b, in := version(first)
+		d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+		put := func(from, to int) {
+			for i := from; i < to; i++ {
+				d.Send(in, fmt.Sprintf("k%03d", i), "v")
+			}
+		}
+		refused := func(local topologytest.Local, s serde.Serde[string]) bool {
+			failed = nil
+			b, topic := version(s)
+			d.Upgrade(b, local)
+			in = topic
+			if failed != nil && (!errors.Is(failed, serde.ErrUnreadable) || !strings.Contains(failed.Error(), name)) {
+				t.Errorf("%s: %v", name, failed)
+			}
+			return failed != nil
+		}
+		put(0, 600)
+		for _, local := range []topologytest.Local{topologytest.KeepState, topologytest.LoseState} {
+			if refused(local, second) {
+				t.Fatalf("%s: %v", name, failed)
+			}
+			put(0, 300)
+			put(301, 600)
+			if !refused(local, third) || !strings.Contains(fmt.Sprint(failed), "it is version 1, and known are [2 3]") {
+				t.Errorf("%s, state is kept %v: %v", name, local, failed)
+			}
+			if refused(topologytest.LoseState, second) {
+				t.Fatalf("%s: %v", name, failed)
+			}
+		}
+		put(300, 301)
+		for _, local := range []topologytest.Local{topologytest.KeepState, topologytest.LoseState} {
+			if refused(local, third) {
+				t.Errorf("%s: %v", name, failed)
+			}
+		}
+	}
 }
 
 // A serde that is not asked to check has to decode some of the store: what it cannot read

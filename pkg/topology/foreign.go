@@ -3,6 +3,7 @@ package topology
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/leatstream/leat/internal/murmur"
 	"github.com/leatstream/leat/internal/task"
@@ -100,7 +101,7 @@ func foreign[K, V, FK, R, O any](t Table[K, V], right Table[FK, R], via Subscrip
 			return s.process, nil
 		})
 	checkForeign(t, right, via)
-	publish(b, right, via, b.internal(via.registration))
+	publish(b, t.keys, right, via)
 	n := node{kind: j.kind.String() + "-foreign-join", parents: []int{b.internal(via.response), t.id}, keyed: true}
 	n.open = func(w wiring) error {
 		r := &resolver[K, V, FK, R, O]{w: w, join: j, out: task.Outlet[update[K, O]](w.t, w.id), rows: t.readEmitted(w.t)}
@@ -293,8 +294,16 @@ func (s *subscriber[K, V, FK]) partition(foreign []byte) (int32, error) {
 }
 
 // publish adds the right side of a foreign-key join.
-func publish[FK, R any](b *Builder, right Table[FK, R], via Subscription, registrations int) {
-	st := store.KeyValue(via.store, serde.Bytes, serde.Bytes)
+func publish[K, FK, R any](b *Builder, left serde.Serde[K], right Table[FK, R], via Subscription) {
+	registrations := b.internal(via.registration)
+	var at func(changelog string) (serde.Serde[FK], serde.Serde[K])
+	if left != nil && right.keys != nil { // else Build says so
+		at = func(changelog string) (serde.Serde[FK], serde.Serde[K]) {
+			app := strings.TrimSuffix(changelog, task.Changelog("", via.store))
+			return via.foreignKeys(right.keys, app), via.leftKeys(left, app)
+		}
+	}
+	st := store.SubscriptionStore(via.store, at)
 	b.own(st, "foreign-key join "+via.store)
 	n := node{kind: "publish", name: via.store, parents: []int{registrations, right.id}, stores: []string{via.store}, keyed: true,
 		topic: task.Topic{Name: via.response, Internal: true}}

@@ -26,7 +26,7 @@ func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) Gl
 	if most, bounded := st.Most(); bounded {
 		b.fail("global table %q: a global table is whole, and its store keeps %d entries: describe it by store.KeyValue", st.Name(), most)
 	}
-	b.globals = append(b.globals, task.Global{Store: st.Name(), Topic: topic.name, Checker: st.Spec().Serdes.Checker})
+	b.globals = append(b.globals, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.Forms})
 	topic.key, topic.value = st.Serdes()
 	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
 	topic = topic.placed(topic.name, false)

@@ -226,6 +226,9 @@ func TestSingleObject(t *testing.T) {
 	if _, err := old.Decode(b); !errors.Is(err, avro.ErrUnknownSchema) {
 		t.Error(err)
 	}
+	if form := old.AppendForm(nil, b); string(form) != string(b[:10]) {
+		t.Errorf("the form is %x", form)
+	}
 	if err := old.Check(b); !errors.Is(err, serde.ErrUnreadable) {
 		t.Error(err)
 	}

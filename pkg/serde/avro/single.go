@@ -85,6 +85,11 @@ func (s *SingleObject[T]) Decode(src []byte) (T, error) {
 	return zero, &serde.DecodeError{Type: s.codec.name, Want: "an Avro single object", Len: len(src), Err: err}
 }
 
+// AppendForm serves serde.Formed: the form is the marker and the fingerprint.
+func (s *SingleObject[T]) AppendForm(dst, src []byte) []byte {
+	return append(dst, src[:min(len(src), headerLen)]...)
+}
+
 // Check says whether src was written with a schema that s knows.
 func (s *SingleObject[T]) Check(src []byte) error {
 	if s.err != nil {

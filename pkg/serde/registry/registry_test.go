@@ -375,13 +375,19 @@ func TestCheck(t *testing.T) {
 	r := setup(t)
 	r.seed("in-value", text{field: "a"})
 	check := func(f text, src string) error {
-		return serde.At(r.another().Serde(f, Options{}), inValue).(serde.Checker).Check([]byte(src))
+		s := serde.At(r.another().Serde(f, Options{}), inValue)
+		err := s.(serde.Checker).Check([]byte(src))
+		form := serde.AppendForm(s, nil, []byte(src))
+		if of := s.(serde.Checker).Check(form); fmt.Sprint(of != nil) != fmt.Sprint(err != nil) || len(form) > idSize {
+			t.Errorf("%q: %v, and of its form, %q, %v", src, err, form, of)
+		}
+		return err
 	}
 	const entry = "\x00\x00\x00\x00\x01x"
 	if err := check(text{field: "b", preset: "x"}, entry); err != nil {
 		t.Error(err)
 	}
-	for _, err := range []error{check(text{field: "c"}, entry), check(text{field: "a"}, "\x00\x00\x00\x00\x07x"), check(text{field: "a"}, "x")} {
+	for _, err := range []error{check(text{field: "c"}, entry), check(text{field: "a"}, "\x00\x00\x00\x00\x07x"), check(text{field: "a"}, "xyzxyz"), check(text{field: "a"}, ""), check(text{field: "a"}, "\x01\x02\x03")} {
 		if !errors.Is(err, serde.ErrUnreadable) {
 			t.Errorf("%v", err)
 		}

@@ -198,6 +198,19 @@ func (s *placed[T]) Check(src []byte) error {
 	return err
 }
 
+// AppendForm serves serde.Formed: the form is what names the schema.
+func (s *placed[T]) AppendForm(dst, src []byte) []byte {
+	f, _, err := cut(src, s.schema.Type)
+	if err != nil { // then this is wrong, too
+		n := idSize
+		if len(src) > 0 && src[0] != magicID && src[0] != magicGUID {
+			n = 1
+		}
+		return append(dst, src[:min(len(src), n)]...)
+	}
+	return append(dst, f...)
+}
+
 // headed is a serde that names the schema in a header.
 type headed[T any] struct{ *placed[T] }
 

@@ -88,6 +88,49 @@ type faulty struct {
 func (f faulty) Append(dst []byte, v string) ([]byte, error) { return f.append(dst, v) }
 func (f faulty) Decode(src []byte) (string, error)           { return f.decode(src) }
 
+// TestFindsWhatCannotTell shows that a serde which is a Checker has to take what it
+// writes, and to go by its forms.
+func TestFindsWhatCannotTell(t *testing.T) {
+	t.Parallel()
+	no := errors.New("no")
+	good := telling{
+		check: func(src []byte) error {
+			if len(src) == 0 || src[0] != '.' {
+				return no
+			}
+			return nil
+		},
+		form: func(dst, src []byte) []byte { return append(dst, src[:min(1, len(src))]...) },
+	}
+	for name, edit := range map[string]func(f *telling){
+		"":               func(*telling) {},
+		"refuses":        func(f *telling) { f.check = func([]byte) error { return no } },
+		"panics":         func(f *telling) { f.check = func([]byte) error { panic("no") } },
+		"takes too much": func(f *telling) { f.form = func(dst, src []byte) []byte { return append(dst, src[:1]...) } },
+		"takes nothing":  func(f *telling) { f.form = func(dst, _ []byte) []byte { return dst } },
+		"takes anything": func(f *telling) { f.form = func(dst, _ []byte) []byte { return append(dst, '.') } },
+		"replaces":       func(f *telling) { f.form = func(_, src []byte) []byte { return src } },
+		"changes src":    func(f *telling) { f.form = func(dst, src []byte) []byte { clear(src); return append(dst, '.') } },
+	} {
+		f := good
+		f.append = func(dst []byte, v string) ([]byte, error) { return append(append(dst, '.'), v...), nil }
+		edit(&f)
+		if err := (&subject[string]{serde: f}).tells("x"); (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// telling is a serde that says what it can read.
+type telling struct {
+	faulty
+	check func([]byte) error
+	form  func(dst, src []byte) []byte
+}
+
+func (f telling) Check(src []byte) error            { return f.check(src) }
+func (f telling) AppendForm(dst, src []byte) []byte { return f.form(dst, src) }
+
 func TestFindsWhatIsNotNull(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(dst []byte, v string) ([]byte, error){

@@ -31,6 +31,7 @@ func (s *subject[T]) checks() []check[T] {
 		{"does not panic on truncated input", s.truncated},
 		{"can be used concurrently", s.concurrent},
 		{"reads what its schema describes", s.described},
+		{"tells what it can read", s.tells},
 	}
 }
 
@@ -118,6 +119,49 @@ func (s *subject[T]) described(v T) error {
 		err = fmt.Errorf("its own Reader makes %v of it", back)
 	}
 	return err
+}
+
+// tells checks a serde that can tell what it can read: it takes what it wrote, and goes
+// by the form alone if it has forms.
+func (s *subject[T]) tells(v T) error {
+	checker, ok := any(s.serde).(serde.Checker)
+	if !ok {
+		return nil
+	}
+	enc, err := s.encode(v)
+	if err != nil {
+		return err
+	}
+	if err := guard(func() error { return checker.Check(enc) }); err != nil {
+		return fmt.Errorf("in Check of what it wrote, %q: %w", enc, err)
+	}
+	for n := range len(enc) + 1 {
+		if err := guard(func() error { return s.formed(checker, enc[:n:n]) }); err != nil {
+			return fmt.Errorf("in AppendForm of the first %d of %d bytes, %q: %w", n, len(enc), enc[:n], err)
+		}
+	}
+	return nil
+}
+
+func (s *subject[T]) formed(checker serde.Checker, src []byte) error {
+	formed, ok := checker.(serde.Formed)
+	if !ok {
+		return nil
+	}
+	was := bytes.Clone(src)
+	form := formed.AppendForm([]byte("before"), src)
+	if !bytes.Equal(src, was) {
+		return errors.New("it changed them")
+	}
+	form, ok = bytes.CutPrefix(form, []byte("before"))
+	if !ok {
+		return fmt.Errorf("it made %q of what dst held", form)
+	}
+	whole, part := checker.Check(src), checker.Check(form)
+	if (whole == nil) != (part == nil) {
+		return fmt.Errorf("Check of them returns %v, and of their form, %q, %v", whole, form, part)
+	}
+	return nil
 }
 
 func (s *subject[T]) deterministic(v T) error {

@@ -445,12 +445,16 @@ func (d *Driver) open() {
 	d.tb.Helper()
 	d.globals = map[string]*state.Shared{}
 	for _, g := range d.plan.Globals {
-		d.globals[g.Store] = state.NewShared(d.engine, g.Store)
+		s, err := g.Open(d.engine)
+		if err != nil {
+			d.tb.Fatal(err)
+		}
+		d.globals[g.Store] = s
 	}
 	d.follow()
 	d.tasks = nil
 	for _, g := range d.plan.Globals {
-		if err := g.Sample(d.globals[g.Store]); err != nil {
+		if err := g.Readable(d.globals[g.Store]); err != nil {
 			d.onError(fmt.Errorf("topologytest: %w", err))
 			return
 		}

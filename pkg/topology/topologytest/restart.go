@@ -133,7 +133,7 @@ func (d *Driver) flushEngine() {
 }
 
 func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
-	s, err := state.Open(d.engine, engine.Namespace{Store: spec.Name, Partition: p}, spec.Layout)
+	s, err := spec.Open(d.engine, app, p)
 	topic, own, ok := spec.Changelog(app)
 	if err != nil || !ok {
 		return s, err
