@@ -52,7 +52,10 @@ func (w *Worker) commit(ctx context.Context) error {
 	w.p.next()
 	w.unflushed.Store(w.behind)
 	w.commits.Add(1)
-	w.cfg.Recorder.Commit(time.Since(began))
+	now := time.Now()
+	took := now.Sub(began)
+	w.next = now.Add(max(took, rest))
+	w.cfg.Recorder.Commit(took)
 	return w.maintain(ctx)
 }
 

@@ -25,7 +25,7 @@ func (s Steps) Turn(ctx context.Context) (idle time.Duration, err error) {
 	if err := s.turn(ctx); err != nil {
 		return 0, err
 	}
-	if !s.dry || len(s.touched) > 0 {
+	if !s.dry || s.due() {
 		return 0, nil
 	}
 	return s.idle(), nil

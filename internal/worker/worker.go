@@ -64,6 +64,7 @@ type Worker struct {
 	touched  []*Run
 	p        *producer
 	began    time.Time // of the open transaction
+	next     time.Time // when to commit, at the earliest, because there is nothing else to do
 	flushed  time.Time // the engine, last
 	renewed  time.Time // the positions' times, last
 	held     int64     // by the stores, in memory
@@ -210,16 +211,29 @@ const maxTransaction = 500_000
 // due reports whether it is time to commit: the interval is over, or somebody
 // asked, or there is nothing else to do.
 func (w *Worker) due() bool {
-	if len(w.touched) == 0 {
-		return false
-	}
-	return w.hurry || w.p.sent > maxTransaction || w.dry && w.Inbox.Empty() || time.Since(w.began) >= w.cfg.CommitInterval
+	return len(w.touched) > 0 && (w.hurry || w.p.sent > maxTransaction || w.untilCommit(time.Now()) <= 0)
 }
+
+// untilCommit is how long the open transaction will wait for more if nothing comes in.
+func (w *Worker) untilCommit(now time.Time) time.Duration {
+	wait := w.cfg.CommitInterval - now.Sub(w.began)
+	if w.dry && w.Inbox.Empty() {
+		wait = min(wait, w.next.Sub(now))
+	}
+	return wait
+}
+
+// rest is for how long at least a worker waits after a commit before it commits again
+// because it has nothing else to do; longer if the commit took longer, so that no more
+// than half of the time goes into commits. Until the brokers have written the end of a
+// transaction to all its partitions they take nothing of the next one: who writes at
+// once is sent away for 20 ms (add.partitions.to.txn.retry.backoff.ms).
+const rest = 5 * time.Millisecond
 
 // intake takes batches and commands in. It blocks only if there is nothing else
 // to do.
 func (w *Worker) intake(ctx context.Context) (stop bool, err error) {
-	if w.dry && len(w.touched) == 0 {
+	if w.dry && !w.due() {
 		timer := time.NewTimer(w.idle())
 		defer timer.Stop()
 		w.shares.enter(Idle)
@@ -264,6 +278,9 @@ func (w *Worker) idle() time.Duration {
 	wait := renewInterval - now.Sub(w.renewed)
 	if w.behind > 0 {
 		wait = min(wait, w.cfg.FlushInterval-now.Sub(w.flushed))
+	}
+	if len(w.touched) > 0 {
+		wait = w.untilCommit(now) // the rest is done then
 	}
 	for _, r := range w.timed {
 		if at, ok := r.Task.NextWallClock(); ok && !r.paused.Load() {
