@@ -261,11 +261,11 @@ func hasTasks(p *program.Process) bool {
 
 func stamp(t time.Time) string { return t.Format("15:04:05.000") }
 
-// refusal is how a broker's answer looks in a log.
-var refusal = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+: `)
+// refusal is how a broker's answer looks in a log, or that of the process's own lease.
+var refusal = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+: |^the group has gone on without this process`)
 
-// triedToWrite finds, in the log of a process that has woken up, a broker's refusal of what it wrote or wanted to
-// commit. Nil: there is none, because it knew better.
+// triedToWrite finds, in the log of a process that has woken up, the refusal of what it wrote or wanted to commit: a
+// broker's, or its own. Nil: there is none, because it knew better.
 func (tr *trial) triedToWrite(p *program.Process, since time.Time) (tried program.Line, err error) {
 	var noticed program.Line
 	var ended error

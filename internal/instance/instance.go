@@ -310,6 +310,9 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	fetching, in.stopFetching = context.WithCancel(in.ctx)
 	in.wg.Go(func() { in.fetcher.Run(fetching) })
 	in.setCache(1)
+	if err := in.newMember(); err != nil {
+		return err
+	}
 	in.mu.Lock()
 	for i := range in.cfg.Workers {
 		w := worker.New(in.workerConfig(i))
@@ -332,6 +335,20 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	in.run("restore progress", in.reportRestores)
 	in.run("stall watch", in.watchStalls)
 	in.run("load", in.watchLoad)
+	if !in.cfg.ExactlyOnce {
+		in.run("lease", func(ctx context.Context) error { return in.member.Prove(ctx, in.heartbeat) })
+	}
+	if err := in.member.Join(in); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mu.joined = true
+	return nil
+}
+
+// newMember makes the member, which does not join yet.
+func (in *Instance) newMember() (err error) {
 	in.member, err = member.New(member.Config{
 		Options:          in.clientOptions("member"),
 		Group:            in.cfg.App,
@@ -349,16 +366,12 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout, HeartbeatInterval: in.cfg.Heartbeat,
 	})
-	if err != nil {
-		return err
-	}
-	if err := in.member.Join(in); err != nil {
-		return err
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.mu.joined = true
-	return nil
+	return err
+}
+
+// heartbeat asks the group whether it knows who as a member.
+func (in *Instance) heartbeat(ctx context.Context, who member.Identity) error {
+	return in.group.Heartbeat(ctx, in.admin, kafka.Identity(who))
 }
 
 func (in *Instance) memberSubs() (subs []member.Sub) {
@@ -395,6 +408,8 @@ func (in *Instance) workerConfig(i int) worker.Config {
 	}
 	if in.cfg.ExactlyOnce {
 		c.TransactionalID = in.identity.TransactionalID(in.cfg.App, i)
+	} else {
+		c.Lease, c.Dial = in.member.Lease, in.admin.OptValue(kgo.Dialer).(kafka.DialFunc)
 	}
 	return c
 }

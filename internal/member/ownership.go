@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/kafka"
 )
 
 // An Incarnation numbers an unbroken ownership of a task. No number is given twice
@@ -88,6 +89,7 @@ type ownership struct {
 	target  target
 	last    Incarnation
 	leaving bool
+	lease   *kafka.Lease // until tasks are lost; then another begins
 }
 
 type holding struct {
@@ -106,7 +108,7 @@ type target struct {
 }
 
 func newOwnership() *ownership {
-	return &ownership{changed: make(chan struct{}), owned: map[assign.Task]*holding{}}
+	return &ownership{changed: make(chan struct{}), owned: map[assign.Task]*holding{}, lease: kafka.NewLease()}
 }
 
 // joining notes the generation of the last answer to a Join, before the next one,
@@ -301,6 +303,8 @@ func (o *ownership) tasksLocked() []assign.Task {
 func (o *ownership) dropLocked() []assign.Task {
 	lost := o.tasksLocked()
 	clear(o.owned)
+	o.lease.End()
+	o.lease = kafka.NewLease()
 	return lost
 }
 

@@ -87,7 +87,9 @@ const tellInterval = 10 * time.Second
 // settle makes Kafka agree to the unit of work.
 func (w *Worker) settle(ctx context.Context) error {
 	defer w.blocked()()
-	if err := w.p.flush(ctx); err != nil {
+	if err := w.p.flush(); w.p.over() {
+		return &failure{"produce", kafka.Lost, kafka.ErrLease}
+	} else if err != nil {
 		return &failure{"produce", kafka.OnProduce(err), err}
 	}
 	if err := w.cfg.Failpoint.Hit(failpoint.Flushed); err != nil {

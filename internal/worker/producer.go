@@ -34,6 +34,9 @@ type producer struct {
 	refusals refusals
 	written  tally
 	promised func(*kgo.Record, error) // promise, made a value once and not for each record
+	lease    *kafka.Lease             // nil: there is none
+	ctx      context.Context          // of what is sent; it ends with the lease
+	release  func()
 }
 
 // maxBuffered is how many records a producer holds before sending waits.
@@ -43,7 +46,7 @@ const maxBuffered = 1 << 17
 // broker has given it an epoch: from then on no older producer of that id can do
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
-	p := &producer{room: int64(c.BufferBytes)}
+	p := &producer{room: int64(c.BufferBytes), ctx: ctx, release: func() {}}
 	p.promised = p.promise
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
@@ -59,8 +62,13 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	if c.Failpoint != nil {
 		opts = append(opts, kgo.WithHooks(endSent{p, c.Failpoint}))
 	}
+	if c.Lease != nil {
+		p.under(ctx, c.Lease())
+		opts = append(opts, kgo.Dialer(p.lease.Dialer(c.Dial)), kgo.DialTLSConfig(nil)) // Dial does that
+	}
 	var err error
 	if p.cl, err = c.Kafka.Producer(opts...); err != nil {
+		p.release()
 		return nil, fmt.Errorf("producer: %w: %w", errOptions, err)
 	}
 	if c.TransactionalID == "" {
@@ -73,12 +81,25 @@ func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	return p, nil
 }
 
+// under makes the producer one that sends nothing once the lease has ended, and does not
+// wait for it either.
+func (p *producer) under(ctx context.Context, lease *kafka.Lease) {
+	var cancel context.CancelCauseFunc
+	p.lease = lease
+	p.ctx, cancel = context.WithCancelCause(ctx)
+	stop := context.AfterFunc(lease.Context(), func() { cancel(kafka.ErrLease) })
+	p.release = func() { stop(); cancel(nil) }
+}
+
+// over reports whether what the producer has was of tasks that were lost.
+func (p *producer) over() bool { return p != nil && p.lease != nil && p.lease.Context().Err() != nil }
+
 // send writes o. It blocks while the client's buffer is full.
-func (p *producer) send(ctx context.Context, o *task.Output) *kgo.Record {
+func (p *producer) send(o *task.Output) *kgo.Record {
 	r := p.slab.next()
 	fill(r, o)
 	p.sent++
-	p.cl.Produce(ctx, r, p.promised)
+	p.cl.Produce(p.ctx, r, p.promised)
 	return r
 }
 
@@ -112,8 +133,8 @@ func (p *producer) promise(r *kgo.Record, err error) {
 
 // flush waits until every record is acknowledged. Records are counted one by one:
 // what a client says of the whole is not proof.
-func (p *producer) flush(ctx context.Context) error {
-	if err := p.cl.Flush(ctx); err != nil {
+func (p *producer) flush() error {
+	if err := p.cl.Flush(p.ctx); err != nil {
 		return err
 	}
 	if err := p.err.Load(); err != nil {
@@ -161,6 +182,7 @@ func (p *producer) close() {
 	if p != nil {
 		p.slab.drop()
 		p.cl.Close()
+		p.release()
 	}
 }
 

@@ -132,7 +132,7 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 	}
 	run := 0 // where records of the same topic began
 	for i := range out {
-		rec := w.p.send(ctx, &out[i])
+		rec := w.p.send(&out[i])
 		if i+1 == len(out) || out[i+1].Topic != out[i].Topic {
 			w.p.written.add(rec, int64(i+1-run))
 			run = i + 1

@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/failpoint"
 	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/telemetry"
@@ -33,6 +34,8 @@ type Config struct {
 	CacheBytes         *atomic.Int64 // that a store may keep in memory, on average
 	Kafka              Kafka
 	Owner              Owner
+	Lease              func() *kafka.Lease // of what is owned now, where there are no transactions; nil: nobody fences
+	Dial               kafka.DialFunc      // to brokers, if there is a lease
 	Log                *slog.Logger
 	Produce            task.Policy                          // what becomes of records whose results the brokers refuse
 	Tolerate           func(failed int64, last error) error // counts records that a policy passed over; nil: as many as come
@@ -296,6 +299,11 @@ func (w *Worker) idle() time.Duration {
 }
 
 func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
+	if len(c.add) > 0 && w.p.over() && len(w.touched) == 0 {
+		if w.p, err = w.replaceProducer(ctx); err != nil {
+			return false, err
+		}
+	}
 	for _, r := range c.add {
 		w.add(r)
 		if err := w.drain(ctx, r); err != nil { // what it did while it was opened
