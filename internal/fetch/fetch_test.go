@@ -177,6 +177,7 @@ func (x *fixture) heavy(from, n int) {
 // A feed whose reader is slow is paused, and resumed when it has done half of what it holds.
 func TestPause(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
 		x.f.room = 4 * minLow
 		fd := x.feed(0)
 		x.add(fd)
@@ -184,6 +185,7 @@ func TestPause(t *testing.T) {
 		time.Sleep(time.Second)
 		x.heavy(4, 4)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := fd.queued.Load(); n < minLow || n > 5*minLow || !fd.paused {
 			t.Errorf("%d bytes wait, paused: %v", n, fd.paused)
 		}
@@ -202,6 +204,7 @@ func TestPause(t *testing.T) {
 func TestRest(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {
 		const n = 400
+		synctest.Wait()
 		x.f.room = 16 * minLow
 		idle := &Feed{Topic: topic, Partition: 1, To: NewInbox()}
 		fd := x.feed(0)
@@ -225,6 +228,7 @@ func TestRest(t *testing.T) {
 		if took := time.Since(began); took > n*time.Millisecond+MaxWait/2 {
 			t.Errorf("%d ms of work took %v", n, took)
 		}
+		synctest.Wait()
 		if fd.slow {
 			t.Error("the feed is taken for a slow one")
 		}
@@ -234,6 +238,7 @@ func TestRest(t *testing.T) {
 // Nobody waits for a feed whose reader does not come.
 func TestStuck(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
 		x.f.room = 8 * minLow
 		stuck, other := x.feed(0), &Feed{Topic: topic, Partition: 1, To: NewInbox()}
 		x.heavy(0, 4)
