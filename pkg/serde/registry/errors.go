@@ -57,6 +57,7 @@ func unanswered(err error) bool {
 func refused(err error) error {
 	var re *sr.ResponseError
 	var cert *tls.CertificateVerificationError
+	var op *net.OpError
 	var ours *credentialsError
 	var syntax *json.SyntaxError
 	var form *json.UnmarshalTypeError
@@ -65,6 +66,8 @@ func refused(err error) error {
 		return refusal(re)
 	case errors.As(err, &cert):
 		return cert
+	case errors.As(err, &op) && op.Op == "remote error": // a TLS alert, which does not pass by itself
+		return fmt.Errorf("it ends the TLS handshake with %q: the client's certificate must be of an authority that the registry trusts; look at Config.TLS, in a configuration file registry.tls", op.Err)
 	case errors.As(err, &ours):
 		return ours
 	case errors.As(err, &syntax), errors.As(err, &form):
