@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -22,7 +23,7 @@ import (
 // group, and followed by one goroutine from then on.
 type globals struct {
 	in     *Instance
-	tables map[string]*state.Shared // by store
+	tables map[string]*task.Whole // by store
 	reader *changelog.Reader
 	keeps  map[string]time.Duration // how long the topics keep deletions, at least
 
@@ -43,13 +44,13 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 		return fmt.Errorf("client: %w", err)
 	}
 	in.clients = append(in.clients, cl)
-	g := &globals{in: in, tables: map[string]*state.Shared{}, keeps: map[string]time.Duration{}}
+	g := &globals{in: in, tables: map[string]*task.Whole{}, keeps: map[string]time.Duration{}}
 	g.reader = changelog.NewReader(cl, changelog.Config{
 		RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
 		Stalled:      func(s changelog.Stall) { in.log.Warn("global table waits", "why", s.String()) },
 	})
 	for _, spec := range specs {
-		if g.tables[spec.Store], err = spec.Open(in.engine); err != nil {
+		if g.tables[spec.Store], err = spec.Open(in.engine, in.cfg.App); err != nil {
 			return err
 		}
 	}
@@ -90,7 +91,11 @@ func (g *globals) shared() map[string]*state.Shared {
 	if g == nil {
 		return nil
 	}
-	return g.tables
+	out := map[string]*state.Shared{}
+	for name, t := range g.tables {
+		out[name] = t.Shared
+	}
+	return out
 }
 
 func (g *globals) partitions(topic string) int32 { return g.in.topics[topic].Partitions }
@@ -125,7 +130,7 @@ func (g *globals) fill(ctx context.Context) error {
 // readable sees whether the serdes can read what the tables hold.
 func (g *globals) readable() (err error) {
 	for _, spec := range g.in.cfg.Plan.Globals {
-		err = errors.Join(err, spec.Readable(g.tables[spec.Store]))
+		err = errors.Join(err, g.tables[spec.Store].Readable())
 	}
 	return err
 }
@@ -196,7 +201,7 @@ func distrustGlobal(p engine.Position, id [16]byte, keeps time.Duration, begin, 
 }
 
 // of are the tables that a topic fills.
-func (g *globals) of(topic string) (tables []*state.Shared) {
+func (g *globals) of(topic string) (tables []*task.Whole) {
 	for _, spec := range g.in.cfg.Plan.Globals {
 		if spec.Topic == topic {
 			tables = append(tables, g.tables[spec.Store])
@@ -236,14 +241,8 @@ func (g *globals) apply(b changelog.Batch) error {
 		return nil
 	}
 	at.Offset, at.Time = b.Next, now.UnixMilli()
-	for _, s := range g.of(b.Topic) {
-		f := s.Fill()
-		for _, r := range b.Records {
-			if r.Key != nil {
-				f.Set(r.Key, r.Value, r.Timestamp.UnixMilli())
-			}
-		}
-		if err := f.Write(b.Partition, at); err != nil {
+	for _, t := range g.of(b.Topic) {
+		if err := t.Apply(b.Partition, recordsOf(b), at); err != nil {
 			return err
 		}
 	}
@@ -251,6 +250,21 @@ func (g *globals) apply(b changelog.Batch) error {
 	defer g.mu.Unlock()
 	g.mu.at[b.TopicPartition] = at
 	return nil
+}
+
+// recordsOf are the records of a batch as tasks know them.
+func recordsOf(b changelog.Batch) iter.Seq[task.Message] {
+	return func(yield func(task.Message) bool) {
+		for _, r := range b.Records {
+			m := task.Message{Key: r.Key, Value: r.Value, Time: r.Timestamp.UnixMilli(), Offset: r.Offset, Epoch: -1}
+			for _, h := range r.Headers {
+				m.Headers = append(m.Headers, task.Header{Key: h.Key, Value: h.Value})
+			}
+			if !yield(m) {
+				return
+			}
+		}
+	}
 }
 
 // follow keeps the tables up with their topics.

@@ -2,6 +2,9 @@ package instance
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -252,5 +255,93 @@ func TestForeignJoin(t *testing.T) {
 		w.fact("right", "x", "8")
 		expect("2x8 ")
 		stop()
+	})
+}
+
+// What code makes of a topic counts each record once, whatever was aborted, over a restart
+// with local state; without it, all of them again.
+func TestGlobalStore(t *testing.T) {
+	for name, keep := range map[string]bool{"local state": true, "no local state": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 3, "rows", "asks", "out")
+				disk := memory.New()
+				cfg := w.config(counted(t))
+				cfg.OpenEngine = func(string) (engine.Engine, error) { return durable{disk}, nil }
+				for i := range 9 {
+					w.fact("rows", strconv.Itoa(i), "x")
+				}
+				w.aborted("rows", "9", "x")
+				w.fact("asks", "k", "x")
+				_, stop := w.start(cfg)
+				if got := values(w.read("out", 1)); got != "x:9 " {
+					t.Errorf("filled: %q", got)
+				}
+				w.fact("rows", "10", "x")
+				w.aborted("rows", "11", "x")
+				w.fact("rows", "12", "y")
+				time.Sleep(5 * time.Second)
+				w.fact("asks", "k", "x")
+				if got := values(w.read("out", 2)[1:]); got != "x:10 " {
+					t.Errorf("followed: %q", got)
+				}
+				stop()
+				if !keep {
+					cfg.OpenEngine = nil
+				}
+				w.fact("rows", "13", "x")
+				w.fact("asks", "k", "x")
+				w.fact("asks", "k", "y")
+				_, stop = w.start(cfg)
+				if got := values(w.read("out", 4)[2:]); got != "x:11 y:1 " {
+					t.Errorf("after a restart: %q", got)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// counted answers the records of "asks" with how many records of "rows" have their values.
+func counted(t *testing.T) *task.Plan {
+	t.Helper()
+	b := topology.New()
+	rows := b.GlobalStore(topology.NewTopic("rows", serde.String, serde.String), store.KeyValue("rows", serde.String, serde.Int64),
+		func(rows *store.View[string, int64], r topology.Record[string, string]) error {
+			n, _, err := rows.Get(r.Value)
+			if err != nil {
+				return err
+			}
+			return rows.Put(r.Value, n+1)
+		})
+	b.From(topology.NewTopic("asks", serde.String, serde.String)).
+		LeftJoinGlobal(rows,
+			func(_, v string) topology.Opt[string] { return topology.Some(v) },
+			func(_, v string, n topology.Opt[int64]) string { return fmt.Sprint(v, ":", n.Or(0)) }).
+		To(topology.NewTopic("out", serde.String, serde.String))
+	return built(t, b)
+}
+
+// Code that fails ends the process, before it takes a task or while it follows.
+func TestGlobalStoreFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "rows", "asks", "out")
+		b := topology.New()
+		b.GlobalStore(topology.NewTopic("rows", serde.String, serde.String), store.KeyValue("rows", serde.String, serde.String),
+			func(*store.View[string, string], topology.Record[string, string]) error {
+				return errors.New("not this one")
+			})
+		b.From(topology.NewTopic("asks", serde.String, serde.String)).To(topology.NewTopic("out", serde.String, serde.String))
+		cfg := w.config(built(t, b))
+		in := New(cfg)
+		done := make(chan error, 1)
+		go func() { done <- in.Run(context.Background()) }()
+		time.Sleep(10 * time.Second)
+		w.fact("rows", "a", "1")
+		for _, err := range []error{<-done, w.end(cfg)} {
+			if where := new(task.Error); !errors.As(err, &where) || where.Topic != "rows" || where.Node != "rows" {
+				t.Errorf("ended with %v", err)
+			}
+		}
 	})
 }

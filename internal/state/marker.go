@@ -11,9 +11,14 @@ import (
 // because its retention or what it is used for has changed, could not find its entries.
 // It begins empty then, and is restored.
 
-// marker is where the layout of a store is kept, in a namespace without a position.
+// marker is where the layout of a store is kept, in a namespace without a position. Only
+// a shared store has no partition.
 func marker(ns engine.Namespace) engine.Namespace {
-	return engine.Namespace{Store: ns.Store, Partition: math.MinInt32 + ns.Partition}
+	at := int32(math.MinInt32) + ns.Partition
+	if ns.Partition < 0 {
+		at = math.MinInt32 / 2
+	}
+	return engine.Namespace{Store: ns.Store, Partition: at}
 }
 
 var markerKey = []byte("layout")

@@ -11,8 +11,9 @@ import (
 
 // A Shared is a store that is filled from a topic and read by every task of the
 // process: a global table. It holds the committed records of all of the topic's
-// partitions under one namespace, and beside it, under one namespace for each
-// partition, how far they have been read. Its methods may be called concurrently.
+// partitions under one namespace, or what is made of them, and beside it, under one
+// namespace for each partition, how far they have been read. Its methods may be called
+// concurrently.
 type Shared struct {
 	eng  engine.Engine
 	name string
@@ -23,17 +24,24 @@ type Shared struct {
 	}
 }
 
-// NewShared returns the shared store called name in eng. Nil forms are those of a store
-// of which nobody can tell them.
+// NewShared returns the shared store called name in eng, which holds a topic's records.
+// Nil forms are those of a store of which nobody can tell them.
 func NewShared(eng engine.Engine, name string, forms Forms) (*Shared, error) {
-	s := &Shared{eng: eng, name: name}
-	set, err := loadForms(eng, s.formsKept())
-	if err != nil {
-		return nil, s.error("forms", err)
+	s, err := loadShared(eng, name)
+	if err == nil {
+		err = s.error("layout", mark(eng, s.rows(), Plain{}))
 	}
-	set.keep(forms)
-	s.mu.forms = set
+	if err != nil {
+		return nil, err
+	}
+	s.mu.forms.keep(forms)
 	return s, nil
+}
+
+func loadShared(eng engine.Engine, name string) (s *Shared, err error) {
+	s = &Shared{eng: eng, name: name}
+	s.mu.forms, err = loadForms(eng, s.formsKept())
+	return s, s.error("forms", err)
 }
 
 // Readable returns why not all that the store holds can be read; nil if it can, or if
@@ -47,6 +55,41 @@ func (s *Shared) Readable() error {
 		})
 		return cmp.Or(failed, err)
 	})
+}
+
+// Made is the layout of a shared store whose entries are made of a topic's records.
+type Made struct{ Plain }
+
+// NewMade is NewShared for what is made of a topic's records in the store that it returns,
+// too, which is to be handed to Keep after each batch. What was kept the other way is
+// dropped.
+func NewMade(eng engine.Engine, name string, forms Forms) (*Shared, *Store, error) {
+	s, err := loadShared(eng, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := Open(eng, s.rows(), Made{})
+	if err != nil {
+		return nil, nil, err
+	}
+	made.KeepForms(forms)
+	return s, made, nil
+}
+
+// Keep makes what a batch has changed in a store that NewMade gave, and how far that is,
+// visible to readers. The store holds no memory then.
+func (s *Shared) Keep(made *Store, partition int32, p engine.Position) error {
+	made.Commit()
+	made.SetPosition(engine.Position{Topic: p.Topic, Time: p.Time})
+	var b engine.Batch
+	made.Flush(&b)
+	b.SetPosition(s.progress(partition), p)
+	if err := s.eng.Write(&b); err != nil {
+		return s.error("fill", err)
+	}
+	made.Flushed()
+	made.Evict(0)
+	return nil
 }
 
 // Namespaces of tasks have partitions that are not negative.

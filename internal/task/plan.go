@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"time"
 
@@ -61,21 +60,14 @@ func Changelog(app, store string) string { return app + "-" + store + "-changelo
 type Global struct {
 	Store string
 	Topic string
-	// Forms returns who tells the forms of the topic's rows; nil if nobody can.
+	// Forms returns who tells the forms of the rows as a topic has them: this one or, of rows
+	// that are made, the changelog that there would be; nil if nobody can.
 	Forms func(topic string) state.Forms
-}
-
-// Open returns the table's store in eng.
-func (g Global) Open(eng engine.Engine) (*state.Shared, error) {
-	return state.NewShared(eng, g.Store, g.Forms(g.Topic))
-}
-
-// Readable returns why a table that has been filled cannot be read; nil if it can.
-func (g Global) Readable(s *state.Shared) error {
-	if err := s.Readable(); err != nil {
-		return fmt.Errorf("global table %s, topic %s: %w", g.Store, g.Topic, err)
-	}
-	return nil
+	// Decoder returns what decodes of a row that is made that of which nobody can tell the
+	// form; nil if there is nothing of that kind.
+	Decoder func(topic string) func(key, value []byte) error
+	// Make returns what makes rows of the topic's records; nil if the records are rows.
+	Make func(rows *state.Store, app string) func(*Message) error
 }
 
 // A Source is a topic that a sub-topology reads.

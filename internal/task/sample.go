@@ -10,16 +10,21 @@ import (
 // first record instead, the task would fail again and again on what no policy passes over.
 // Of serdes that tell forms all of it is known; for the others some entries are decoded.
 func (t *Task) readable(spec Store, s *state.Store) error {
-	err := s.Readable()
-	if err == nil && spec.Decoder != nil {
-		if decode := spec.Decoder(spec.Restored(t.app)); decode != nil {
-			err = sample(s, decode)
-		}
-	}
+	err := readable(s, spec.Decoder, spec.Restored(t.app))
 	if err != nil {
 		return &Error{Task: t.ID(), Node: "store " + spec.Name, Err: err}
 	}
 	return nil
+}
+
+func readable(s *state.Store, decoder func(changelog string) func(key, value []byte) error, changelog string) error {
+	err := s.Readable()
+	if err == nil && decoder != nil {
+		if decode := decoder(changelog); decode != nil {
+			err = sample(s, decode)
+		}
+	}
+	return err
 }
 
 // samples is how many entries of a store are decoded from each end. All would cost as

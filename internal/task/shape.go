@@ -34,7 +34,11 @@ func shapeOf(p *Plan) (lines []string) {
 		}
 	}
 	for _, g := range p.Globals {
-		lines = append(lines, fmt.Sprintf("each process keeps %s whole, from %s", g.Store, g.Topic))
+		line := fmt.Sprintf("each process keeps %s whole, from %s", g.Store, g.Topic)
+		if g.Make != nil {
+			line += ", by code"
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

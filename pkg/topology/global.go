@@ -1,6 +1,8 @@
 package topology
 
 import (
+	"context"
+
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
@@ -10,8 +12,9 @@ import (
 // A GlobalTable is a table that every process keeps whole, whatever its share of the
 // tasks is. It can be looked up by any key, from any stream.
 type GlobalTable[K, V any] struct {
-	b  *Builder
-	st store.KV[K, V]
+	b    *Builder
+	st   store.KV[K, V]
+	made bool // by code: its rows are on no topic
 }
 
 // GlobalTable reads all of a topic as a table, kept in st: the last value of each
@@ -20,18 +23,75 @@ type GlobalTable[K, V any] struct {
 // topic is its own changelog: st needs none, and its serdes must read what the topic
 // holds.
 func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) GlobalTable[K, V] {
-	b.checkName("topic", topic.name)
-	b.checkName("store", st.Name())
-	b.claim(st.Name(), "global table "+st.Name())
-	if most, bounded := st.Most(); bounded {
-		b.fail("global table %q: a global table is whole, and its store keeps %d entries: describe it by store.KeyValue", st.Name(), most)
-	}
-	b.globals = append(b.globals, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.Forms})
+	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.Forms})
 	topic.key, topic.value = st.Serdes()
 	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
 	topic = topic.placed(topic.name, false)
-	return GlobalTable[K, V]{b, store.KeyValue(st.Name(), topic.key, topic.value)}
+	return GlobalTable[K, V]{b: b, st: store.KeyValue(st.Name(), topic.key, topic.value)}
 }
+
+// GlobalStore keeps st whole in every process, as GlobalTable does, and leaves to fill
+// what is in it: fill is called for every record of the topic that has a key, null values
+// too, with the store as the records before have left it. The records of a partition come
+// in order, those of several in any. A row that is written gets the record's timestamp.
+//
+// What fill does takes effect once for each record, over restarts too. Where local state
+// is lost the topic is read from its beginning again, through fill (KIP-813): what it has
+// deleted or compacted by then is missing, so that fill should need no more than the last
+// record of each key, or the topic be kept for ever. fill is called by one goroutine at a
+// time, which is none of a task's: it must not touch what tasks use, has no timers and
+// emits nothing. A record that cannot be decoded, or that fill fails on, stops the
+// service, whatever the policies say: passed over, it would be missing in this process
+// alone.
+func (b *Builder) GlobalStore[TK, TV, K, V any](topic Topic[TK, TV], st store.KV[K, V], fill func(rows *store.View[K, V], r Record[TK, TV]) error) GlobalTable[K, V] {
+	serdes := st.Spec().Serdes
+	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: serdes.Forms, Decoder: serdes.Decoder, Make: filling(topic, st, fill)})
+	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
+	b.checks = append(b.checks, func(ctx context.Context, app string) error {
+		return at("global store "+st.Name(), serdes.Start(ctx, task.Changelog(app, st.Name())))
+	})
+	return GlobalTable[K, V]{b: b, st: st, made: true}
+}
+
+// global declares a store that every process keeps whole.
+func global[K, V any](b *Builder, st store.KV[K, V], g task.Global) {
+	b.checkName("topic", g.Topic)
+	b.checkName("store", g.Store)
+	b.claim(g.Store, "global table "+g.Store)
+	if most, bounded := st.Most(); bounded {
+		b.fail("global table %q: a global table is whole, and its store keeps %d entries: describe it by store.KeyValue", g.Store, most)
+	}
+	b.globals = append(b.globals, g)
+}
+
+// filling makes rows of a topic's records.
+func filling[TK, TV, K, V any](topic Topic[TK, TV], st store.KV[K, V], fill func(*store.View[K, V], Record[TK, TV]) error) func(*state.Store, string) func(*task.Message) error {
+	return func(rows *state.Store, app string) func(*task.Message) error {
+		topic, s := topic.placed(topic.name, false), &wholeScope{rows: rows, app: app}
+		view := st.Open(s)
+		return func(m *task.Message) error {
+			r, err := topic.decode(m.Key, m.Value, m.Headers)
+			if err != nil {
+				return err
+			}
+			r.Time, s.now = stamp(m.Time), m.Time
+			return fill(view, r)
+		}
+	}
+}
+
+// A wholeScope is where the store of a global table is opened to be filled.
+type wholeScope struct {
+	rows *state.Store
+	app  string
+	now  int64 // ms: the time of the record in hand
+}
+
+func (s *wholeScope) OpenStore(string) *state.Store { return s.rows }
+func (s *wholeScope) ReadStore(string) *state.Store { return s.rows }
+func (s *wholeScope) Now() int64                    { return s.now }
+func (s *wholeScope) Late()                         {}
+func (s *wholeScope) Changelog(name string) string  { return task.Changelog(s.app, name) }
 
 // Name is the name of the table's store.
 func (g GlobalTable[K, V]) Name() string { return g.st.Name() }
@@ -39,13 +99,23 @@ func (g GlobalTable[K, V]) Name() string { return g.st.Name() }
 // Open returns a view of the table for the goroutine that calls it. s is a processor's
 // context, or a test driver.
 func (g GlobalTable[K, V]) Open(s GlobalScope) *store.ReadOnly[K, V] {
-	return g.st.OpenShared(s.OpenGlobal(g.st.Name()))
+	st, name := g.st, g.st.Name()
+	if g.made {
+		key, value := st.Serdes()
+		at := serde.Place{Topic: s.Changelog(name), Part: serde.Key, Internal: true}
+		key, at.Part = serde.At(key, at), serde.Value
+		st = store.KeyValue(name, key, serde.At(value, at))
+	}
+	return st.OpenShared(s.OpenGlobal(name))
 }
 
 // A GlobalScope is where a global table can be opened. Only leat implements it.
 type GlobalScope interface {
 	// OpenGlobal returns the bytes of the table's store.
 	OpenGlobal(name string) *state.Shared
+	// Changelog is where the rows of the store called name would be, if they were on a
+	// topic.
+	Changelog(name string) string
 }
 
 // OpenGlobal returns the bytes of a global table. It serves GlobalTable.Open.

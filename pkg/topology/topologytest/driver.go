@@ -40,7 +40,7 @@ type Driver struct {
 	since      int // records since the last commit
 	points     map[place]task.Point
 
-	globals map[string]*state.Shared
+	globals map[string]*task.Whole
 }
 
 // An Option changes how a driver runs.
@@ -339,7 +339,7 @@ func (d *Driver) OpenGlobal(name string) *state.Shared {
 	if d.globals[name] == nil {
 		d.tb.Fatalf("the topology has no global table %q", name)
 	}
-	return d.globals[name]
+	return d.globals[name].Shared
 }
 
 func (d *Driver) store(name string, p int32) *state.Store {
@@ -433,9 +433,13 @@ func (d *Driver) deliver(o task.Output) {
 }
 
 func (d *Driver) env() task.Env {
+	globals := map[string]*state.Shared{}
+	for name, g := range d.globals {
+		globals[name] = g.Shared
+	}
 	return task.Env{
 		App: app, Policies: d.policies, WallClock: d.now, MaxTaskIdle: d.maxIdle,
-		Partitions: func(string) int32 { return d.partitions }, Globals: d.globals,
+		Partitions: func(string) int32 { return d.partitions }, Globals: globals,
 	}
 }
 
@@ -443,21 +447,10 @@ func (d *Driver) env() task.Env {
 // inputs go on from what was committed.
 func (d *Driver) open() {
 	d.tb.Helper()
-	d.globals = map[string]*state.Shared{}
-	for _, g := range d.plan.Globals {
-		s, err := g.Open(d.engine)
-		if err != nil {
-			d.tb.Fatal(err)
-		}
-		d.globals[g.Store] = s
-	}
-	d.follow()
 	d.tasks = nil
-	for _, g := range d.plan.Globals {
-		if err := g.Readable(d.globals[g.Store]); err != nil {
-			d.onError(fmt.Errorf("topologytest: %w", err))
-			return
-		}
+	if err := d.openGlobals(); err != nil {
+		d.onError(fmt.Errorf("topologytest: %w", err))
+		return
 	}
 	for _, sub := range d.plan.Subs {
 		var tasks []*task.Task

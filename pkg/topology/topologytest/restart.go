@@ -175,32 +175,44 @@ func (d *Driver) resume(t *task.Task) error {
 	return nil
 }
 
+// openGlobals opens the global tables, fills them, and looks whether they can be read.
+func (d *Driver) openGlobals() (err error) {
+	d.tb.Helper()
+	d.globals = map[string]*task.Whole{}
+	for _, g := range d.plan.Globals {
+		if d.globals[g.Store], err = g.Open(d.engine, app); err != nil {
+			return err
+		}
+	}
+	d.follow()
+	for _, g := range d.plan.Globals {
+		if err := d.globals[g.Store].Readable(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // follow brings the global tables up to what is committed on their topics.
 func (d *Driver) follow() {
 	d.tb.Helper()
 	for _, g := range d.plan.Globals {
 		for p := range d.partitions {
-			if err := d.fill(d.globals[g.Store], d.topic(g.Topic), p); err != nil {
-				d.tb.Fatal(err)
+			if err := fill(d.globals[g.Store], d.topic(g.Topic), p); err != nil {
+				d.onError(err)
 			}
 		}
 	}
 }
 
-func (d *Driver) fill(s *state.Shared, l *log, p int32) error {
+func fill(w *task.Whole, l *log, p int32) error {
 	records := l.partition(p)
 	if !l.external {
 		records = records[:l.committed[p]]
 	}
-	pos, _, err := s.Position(p)
+	pos, _, err := w.Position(p)
 	if err != nil || pos.Offset == int64(len(records)) {
 		return err
 	}
-	f := s.Fill()
-	for _, m := range records[pos.Offset:] {
-		if m.Key != nil {
-			f.Set(m.Key, m.Value, m.Time)
-		}
-	}
-	return f.Write(p, engine.Position{Offset: int64(len(records))})
+	return w.Apply(p, slices.Values(records[pos.Offset:]), engine.Position{Offset: int64(len(records))})
 }
