@@ -33,6 +33,7 @@ func (b *Builder) Build() (*Topology, error) {
 	}
 	b.checkNodes()
 	b.checkStores()
+	b.relax()
 	groups := b.copartition()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err

@@ -110,6 +110,8 @@ type node struct {
 	among   []task.Topic // of these, and maybe of others
 	place   int          // in its sub-topology, once that is built
 	keyed   bool         // equal keys must meet: its inputs are co-partitioned
+	relaxed bool         // it emits records without a key, although it is about keys
+	nulls   *bool        // of a repartition: records without a key pass; Build says so
 	open    func(w wiring) error
 }
 

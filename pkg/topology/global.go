@@ -141,7 +141,7 @@ func lookupGlobal[K, V, GK, R, O any](s Stream[K, V], right GlobalTable[GK, R], 
 		s.b.fail("%s of a stream and a global table from two builders", kind)
 		return Stream[K, O](s)
 	}
-	n := node{kind: kind, globals: []string{right.Name()}}
+	n := node{kind: kind, globals: []string{right.Name()}, relaxed: j == left}
 	id := connect(s.b, n, s.id, func(w wiring, out *task.Port[Record[K, O]]) (func(Record[K, V]) error, error) {
 		rows := right.Open(scope{w.t, n})
 		return func(r Record[K, V]) error {

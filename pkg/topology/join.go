@@ -33,7 +33,7 @@ func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], j joinKind, fn fu
 		return Stream[K, O]{b: s.b, id: s.id}
 	}
 	right.needRows(kind)
-	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true}
+	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true, relaxed: j == left}
 	var o joinTableOptions[K, V]
 	for _, opt := range opts {
 		opt(&o)

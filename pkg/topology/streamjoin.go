@@ -47,7 +47,7 @@ func join[K, L, R, O any](left Stream[K, L], right Stream[K, R], w window.Join, 
 	if left.id == right.id && j.outer == store.OuterNone {
 		j.st = j.st.Once()
 	}
-	n := node{kind: j.kind, name: j.st.Name(), parents: []int{left.id, right.id}, keyed: true}
+	n := node{kind: j.kind, name: j.st.Name(), parents: []int{left.id, right.id}, keyed: true, relaxed: j.outer != store.OuterNone}
 	for _, d := range j.stores(w) {
 		b.own(d, j.kind+" "+j.st.Name())
 		n.stores = append(n.stores, d.Name())
