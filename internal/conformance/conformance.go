@@ -103,7 +103,7 @@ type family map[string]func(*topology.Builder)
 // families are all scenarios there are.
 var families = []family{
 	stateless, aggregates, tables, tableJoins, windows, suppressions, streamJoins, streamTables, processors, chains,
-	windowChains, empties, headed, idling, origins,
+	windowChains, empties, headed, idling, origins, relaxed, initials, wholes,
 }
 
 // scenario finds a scenario by name; nil if there is none.

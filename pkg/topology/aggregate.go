@@ -9,11 +9,22 @@ import (
 // Records without a key or without a value are dropped. The result's timestamp is
 // the greatest of those that went into it.
 func (s Stream[K, V]) Aggregate[A any](st store.KV[K, A], add func(acc A, k K, v V) A, opts ...TableOption) Table[K, A] {
+	return s.AggregateFrom(st, zero[A], add, opts...)
+}
+
+// AggregateFrom is Aggregate that starts from what initial returns, which is called for
+// each key without a row. As in Kafka Streams, that is what the row was before, for who
+// takes old values back: GroupBy, JoinForeign, Filter.
+func (s Stream[K, V]) AggregateFrom[A any](st store.KV[K, A], initial func() A, add func(acc A, k K, v V) A, opts ...TableOption) Table[K, A] {
 	return aggregate(s, "aggregate", st, opts, func(r Record[K, V], c *store.Change[K, A]) A {
-		c.NullOld = false // as in Kafka Streams, where a new row had its initial value before
+		if c.NullOld {
+			c.Old, c.NullOld = initial(), false
+		}
 		return add(c.Old, r.Key, r.Value)
 	})
 }
+
+func zero[A any]() (a A) { return a }
 
 // Count counts the records of each key, as Aggregate would.
 func (s Stream[K, V]) Count(st store.KV[K, int64], opts ...TableOption) Table[K, int64] {
@@ -35,8 +46,8 @@ func (s Stream[K, V]) Reduce(st store.KV[K, V], combine func(acc, v V) V, opts .
 }
 
 // Fold is the general aggregation: fn makes a key's new value from the old one. To
-// return None deletes the key, which readers of the table are told in any case.
-// Otherwise it is as Aggregate.
+// return None deletes the key, which readers of the table are told in any case. A new row
+// was none before; AggregateFrom says that it had a value. Otherwise it is as Aggregate.
 func (s Stream[K, V]) Fold[A any](st store.KV[K, A], fn func(k K, v V, old Opt[A]) Opt[A], opts ...TableOption) Table[K, A] {
 	return keep(valued(s, "fold"), "fold", st, opts, func(r Record[K, V], c *store.Change[K, A]) bool {
 		a := fn(r.Key, r.Value, Opt[A]{c.Old, !c.NullOld})

@@ -45,15 +45,35 @@ func added[K, V, A any](add func(acc A, k K, v V) A) func(K, V, Opt[A]) Opt[A] {
 // Aggregate folds what comes from the streams into st, as Stream.Aggregate would:
 // starting from A's zero value, without records that have no key or no value.
 func (g Cogroup[K, A]) Aggregate(st store.KV[K, A], opts ...TableOption) Table[K, A] {
+	return g.aggregate(st, g.zero(), opts)
+}
+
+// AggregateFrom is Aggregate that starts from what initial returns, as
+// Stream.AggregateFrom has it. Folds are given that for an old value, too.
+func (g Cogroup[K, A]) AggregateFrom(st store.KV[K, A], initial func() A, opts ...TableOption) Table[K, A] {
+	return g.aggregate(st, initial, opts)
+}
+
+// zero is what a new row was before, if nobody says: none where a fold may ask.
+func (g Cogroup[K, A]) zero() func() A {
+	if g.folds {
+		return nil
+	}
+	return zero[A]
+}
+
+func (g Cogroup[K, A]) aggregate(st store.KV[K, A], initial func() A, opts []TableOption) Table[K, A] {
 	all := g.parts[0]
 	for _, s := range g.parts[1:] {
 		all = all.Merge(s)
 	}
 	return keep(valued(all, "cogroup"), "cogroup", st, opts, func(r Record[K, func(Opt[A]) Opt[A]], c *store.Change[K, A]) bool {
 		c.Time = aggregateTime(r, c)
+		if c.NullOld && initial != nil {
+			c.Old, c.NullOld = initial(), false
+		}
 		now := r.Value(Opt[A]{c.Old, !c.NullOld})
 		c.New, c.NullNew = now.v, !now.ok
-		c.NullOld = c.NullOld && g.folds
 		return true
 	})
 }
@@ -77,19 +97,25 @@ func folds[K, V, A any](s Stream[K, V], fn func(k K, v V, old Opt[A]) Opt[A]) St
 func WindowedCogroup[K, A any](g Cogroup[K, A], w window.Windows) CogroupWindows[K, A] {
 	parts := Windowed(g.parts[0], w)
 	parts.more = g.parts[1:]
-	return CogroupWindows[K, A]{parts, g.folds}
+	return CogroupWindows[K, A]{parts, g.zero()}
 }
 
 // CogroupWindows are streams that are to be folded into one windowed table.
 type CogroupWindows[K, A any] struct {
 	parts WindowedStream[K, func(old Opt[A]) Opt[A]]
-	folds bool
+	zero  func() A
 }
 
 // Aggregate folds what comes from the streams into st, as WindowedStream.Aggregate
 // would.
 func (g CogroupWindows[K, A]) Aggregate(st store.WindowStore[K, A], opts ...TableOption) Table[window.Windowed[K], A] {
-	return gather(g.parts, "windowed-aggregate", st, opts, cofolding[K, A](g.folds))
+	return gather(g.parts, "windowed-aggregate", st, opts, cofolding[K](g.zero))
+}
+
+// AggregateFrom is Aggregate that starts from what initial returns, as
+// Cogroup.AggregateFrom has it.
+func (g CogroupWindows[K, A]) AggregateFrom(st store.WindowStore[K, A], initial func() A, opts ...TableOption) Table[window.Windowed[K], A] {
+	return gather(g.parts, "windowed-aggregate", st, opts, cofolding[K](initial))
 }
 
 // SessionCogroup is WindowedCogroup for sessions.
@@ -106,8 +132,8 @@ type CogroupSessions[K, A any] struct {
 }
 
 // cofolding folds by what the streams bring.
-func cofolding[K, A any](folds bool) folder[K, func(Opt[A]) Opt[A], A] {
-	return folder[K, func(Opt[A]) Opt[A], A]{zero: !folds, values: true, fold: func(r *Record[K, func(Opt[A]) Opt[A]], old Opt[A]) Opt[A] {
+func cofolding[K, A any](initial func() A) folder[K, func(Opt[A]) Opt[A], A] {
+	return folder[K, func(Opt[A]) Opt[A], A]{initial: initial, values: true, fold: func(r *Record[K, func(Opt[A]) Opt[A]], old Opt[A]) Opt[A] {
 		return r.Value(old)
 	}}
 }
@@ -115,7 +141,7 @@ func cofolding[K, A any](folds bool) folder[K, func(Opt[A]) Opt[A], A] {
 // Aggregate folds what comes from the streams into st, as SessionStream.Aggregate would,
 // or SessionStream.Fold if one of the streams is folded: join is given what there is then.
 func (g CogroupSessions[K, A]) Aggregate(st store.SessionStore[K, A], join func(k K, a, b A) A, opts ...TableOption) Table[window.Windowed[K], A] {
-	return merge(g.parts, "session-aggregate", st, opts, merger[K, func(Opt[A]) Opt[A], A]{cofolding[K, A](g.folds), func(k K, a, b Opt[A]) Opt[A] {
+	return merge(g.parts, "session-aggregate", st, opts, merger[K, func(Opt[A]) Opt[A], A]{cofolding[K, A](nil), func(k K, a, b Opt[A]) Opt[A] {
 		if g.folds && !a.ok {
 			return b
 		}

@@ -187,6 +187,28 @@ func ExampleStream_Aggregate() {
 	// ann 12.5
 }
 
+// Who comes for the first time has a balance of 100.
+func ExampleStream_AggregateFrom() {
+	in := topology.NewTopic("payments", serde.String, serde.Int64)
+	out := topology.NewTopic("balances", serde.String, serde.Int64)
+
+	b := topology.New()
+	b.From(in).
+		AggregateFrom(store.KeyValue("balances", serde.String, serde.Int64), func() int64 { return 100 }, func(balance int64, _ string, change int64) int64 {
+			return balance + change
+		}).
+		Stream().
+		To(out)
+
+	d := topologytest.New(new(testing.T), b)
+	d.Send(in, "ann", -10)
+	d.Send(in, "ann", 15)
+	show(d, out)
+	// Output:
+	// ann 90
+	// ann 105
+}
+
 // The highest bid so far: a result of the values' own type.
 func ExampleStream_Reduce() {
 	bids := topology.NewTopic("bids", serde.String, serde.Int64)

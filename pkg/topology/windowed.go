@@ -64,6 +64,12 @@ func (s WindowedStream[K, V]) Aggregate[A any](st store.WindowStore[K, A], add f
 	return gather(s, "windowed-aggregate", st, opts, adding(add))
 }
 
+// AggregateFrom is Aggregate that starts from what initial returns, which is called for
+// each new window, as Stream.AggregateFrom has it.
+func (s WindowedStream[K, V]) AggregateFrom[A any](st store.WindowStore[K, A], initial func() A, add func(acc A, k K, v V) A, opts ...TableOption) Table[window.Windowed[K], A] {
+	return gather(s, "windowed-aggregate", st, opts, addingFrom(initial, add))
+}
+
 // Fold is the general aggregation: it sees null values, and whether there was anything
 // in the window; a result of nothing deletes the window's row.
 func (s WindowedStream[K, V]) Fold[A any](st store.WindowStore[K, A], fn func(k K, v Opt[V], old Opt[A]) Opt[A], opts ...TableOption) Table[window.Windowed[K], A] {
@@ -72,13 +78,13 @@ func (s WindowedStream[K, V]) Fold[A any](st store.WindowStore[K, A], fn func(k 
 
 // A folder takes records into an aggregate.
 type folder[K, V, A any] struct {
-	fold   func(r *Record[K, V], old Opt[A]) Opt[A]
-	zero   bool // a new row had A's zero value before, as in Kafka Streams, and not none
-	values bool // it needs a value: what has none is dropped
+	fold    func(r *Record[K, V], old Opt[A]) Opt[A]
+	initial func() A // what a new row was before, as in Kafka Streams; nil: none
+	values  bool     // it needs a value: what has none is dropped
 }
 
 func counting[K, V any]() folder[K, V, int64] {
-	return folder[K, V, int64]{zero: true, fold: func(_ *Record[K, V], old Opt[int64]) Opt[int64] { return Some(old.v + 1) }}
+	return folder[K, V, int64]{initial: zero[int64], fold: func(_ *Record[K, V], old Opt[int64]) Opt[int64] { return Some(old.v + 1) }}
 }
 
 func reducing[K, V any](combine func(acc, v V) V) folder[K, V, V] {
@@ -91,7 +97,11 @@ func reducing[K, V any](combine func(acc, v V) V) folder[K, V, V] {
 }
 
 func adding[K, V, A any](add func(acc A, k K, v V) A) folder[K, V, A] {
-	return folder[K, V, A]{zero: true, values: true, fold: func(r *Record[K, V], old Opt[A]) Opt[A] {
+	return addingFrom(zero, add)
+}
+
+func addingFrom[K, V, A any](initial func() A, add func(acc A, k K, v V) A) folder[K, V, A] {
+	return folder[K, V, A]{initial: initial, values: true, fold: func(r *Record[K, V], old Opt[A]) Opt[A] {
 		return Some(add(old.v, r.Key, r.Value))
 	}}
 }
@@ -226,8 +236,10 @@ func (g *gatherer[K, V, A]) timed(windows window.Time) func(Record[K, V]) error 
 // put folds r into a window that held old. What comes of it has the timestamp at.
 func (g *gatherer[K, V, A]) put(r *Record[K, V], span window.Span, old Opt[A], at int64) error {
 	g.w.t.Enter(g.w.id)
+	if !old.ok && g.folder.initial != nil {
+		old = Some(g.folder.initial())
+	}
 	agg := g.folder.fold(r, old)
-	old.ok = old.ok || g.folder.zero
 	return g.set(r, span, old, agg, at)
 }
 
