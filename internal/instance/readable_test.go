@@ -92,7 +92,7 @@ func TestOneUnreadableValue(t *testing.T) {
 		lost.StateDir = t.TempDir()
 		for name, cfg := range map[string]Config{"kept": kept(third), "restored": lost} {
 			err := w.end(cfg)
-			if !errors.Is(err, serde.ErrUnreadable) || !strings.Contains(err.Error(), `node "store rows": value: `) || !strings.Contains(err.Error(), "it is version 1, and known are [2 3]") {
+			if !errors.Is(err, serde.ErrUnreadable) || !strings.HasPrefix(err.Error(), `task 0_0, node "store rows": value: `) || !strings.Contains(err.Error(), "it is version 1, and known are [2 3]") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // broken ends the process because an input cannot be read on.
@@ -36,7 +37,10 @@ func (in *Instance) slotOf(fd *fetch.Feed) *slot {
 // is out of the group. Its tasks are taken away then, and nothing has failed.
 func (in *Instance) failTask(s *slot, err error) {
 	if in.owns(s) {
-		in.fail(fmt.Errorf("task %s: %w", s.task, err))
+		if _, says := errors.AsType[*task.Error](err); !says {
+			err = fmt.Errorf("task %s: %w", s.task, err)
+		}
+		in.fail(err)
 		return
 	}
 	in.log.Info("a task failed that is not of this process any more", "task", s.task, "err", err)

@@ -188,7 +188,10 @@ func (s Serdes) Decoder(changelog string) func(key, value []byte) error {
 		if parts[i].read == nil {
 			return nil
 		}
-		return parts[i].about(parts[i].read(src))
+		if err := parts[i].read(src); err != nil {
+			return parts[i].about(fmt.Errorf("%w: %w", serde.ErrUnreadable, err))
+		}
+		return nil
 	}
 	return func(key, value []byte) error { return s.cut(key, value, show) }
 }

@@ -293,7 +293,7 @@ func TestStoreOfAnotherFormat(t *testing.T) {
 	var failed error
 	d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
 	d.Send(in, "k", "text")
-	if d.Upgrade(next, topologytest.KeepState); failed == nil || !strings.Contains(failed.Error(), `node "store rows": value: `) {
+	if d.Upgrade(next, topologytest.KeepState); !errors.Is(failed, serde.ErrUnreadable) || !strings.Contains(failed.Error(), `node "store rows": value: `) {
 		t.Errorf("%v", failed)
 	}
 }

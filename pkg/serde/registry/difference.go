@@ -67,7 +67,7 @@ func longest(a, b []string) [][]int {
 // lines is a schema with one thing to a line.
 func lines(s serde.Schema) []string {
 	text := jsontext.Value(s.Text)
-	if s.Type != serde.ProtobufSchema && text.Indent() == nil {
+	if s.Type != serde.ProtobufSchema && text.Indent(jsontext.WithIndent("  ")) == nil {
 		return strings.Split(string(text), "\n")
 	}
 	return strings.Split(strings.TrimSpace(s.Text), "\n")

@@ -361,7 +361,7 @@ func TestStart(t *testing.T) {
 	}
 	err := s(c, Options{}).Start(t.Context(), serde.Reads)
 	want := `"in-value", registry ` + r.fake.URL() + `: incompatible with version 1, id 1, of which there are records or will be: field "c" has no default; the difference:`
-	if !errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "  - \t\t\t\"name\": \"a\"") || !strings.Contains(err.Error(), "  + \t\t\t\"name\": \"c\"") {
+	if !errors.Is(err, ErrIncompatible) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "  -       \"name\": \"a\"") || !strings.Contains(err.Error(), "  +       \"name\": \"c\"") {
 		t.Errorf("%v", err)
 	}
 	if err := s(c, Options{}).Start(t.Context(), serde.Writes); !errors.Is(err, ErrNotRegistered) || !strings.Contains(err.Error(), "the difference from version 1, id 1:\n") {
