@@ -137,9 +137,9 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 	if err != nil {
 		return nil, fmt.Errorf("%w, %w", err, errUserData)
 	}
-	t := target{departed: data.roster.fences(), owed: data.owed, standby: data.standby, warming: data.warming}
+	t := target{departed: data.roster.fences(), again: data.again, standby: data.standby, warming: data.warming}
 	if !b.synced && (data.fingerprint != b.self.fingerprint || !slices.Contains(data.roster.living, b.self.self)) {
-		t.owed = true
+		t.again = true
 	}
 	first := !b.synced
 	b.roster, b.weights, b.synced = data.roster, data.weights, true
@@ -147,7 +147,7 @@ func (b *balancer) ParseSyncAssignment(assignment []byte) (map[string][]int32, e
 		t.standby, t.warming = nil, nil
 		b.report(&TopologyError{Theirs: data.fingerprint, Ours: b.self.fingerprint, Shape: data.shape})
 	} else if first && b.rejoin {
-		t = target{departed: t.departed, owed: true}
+		t = target{departed: t.departed, again: true}
 	} else if t.tasks, err = b.topology.tasks(got.Topics); err != nil {
 		b.report(err)
 		return nil, err

@@ -28,7 +28,7 @@ import (
 //	tasks are given before they are given up                    Plan, Rounds
 //	stale claims count                                          Plan, RejoinTooLate
 //	only claims of the newest generation count                  Plan
-//	nobody is told that it owes; no follow-up is asked for      Plan, SecondMemberTakesItsShare
+//	nobody is told to join again; no follow-up is asked for     Plan, SecondMemberTakesItsShare, NobodyWaitsForHeartbeats
 //	a leader plans without having seen all topics               TopicComesLate
 //	members of another topology get tasks                       Plan, OtherTopology
 //	other inputs are the same incarnation                       OtherInputsAreAnotherIncarnation, NewPartitions

@@ -31,12 +31,12 @@ type memberData struct {
 }
 
 // assignmentData is what the leader tells a member with its assignment: version,
-// fingerprint, owed (0 or 1), living, departed with ages; since version 2 the tasks
+// fingerprint, again (0 or 1), living, departed with ages; since version 2 the tasks
 // to follow, and those of them that warm up; since version 3 the shape; since version 4
 // the weights of all tasks, as far as they are known.
 type assignmentData struct {
 	fingerprint string // of the topology that the assignment is about
-	owed        bool   // the member holds tasks that another waits for: it is to give them up and join again
+	again       bool   // somebody waits for what another is to give up: the member is to join again, having given up what it has of that
 	roster      roster // equal for all members
 	standby     []assign.Task
 	warming     []assign.Task
@@ -78,7 +78,7 @@ func decodeMember(b []byte, known byte) (memberData, error) {
 func (d assignmentData) encode(version byte) []byte {
 	b := []byte{version}
 	b = appendString(b, d.fingerprint)
-	b = append(b, bit(d.owed))
+	b = append(b, bit(d.again))
 	b = binary.AppendUvarint(b, uint64(len(d.roster.living)))
 	for _, f := range d.roster.living {
 		b = appendFence(b, f)
@@ -105,7 +105,7 @@ func (d assignmentData) encode(version byte) []byte {
 func decodeAssignment(b []byte, known byte) (assignmentData, error) {
 	r := reader{buf: b}
 	v := r.version(known)
-	d := assignmentData{fingerprint: r.string(), owed: r.number() != 0}
+	d := assignmentData{fingerprint: r.string(), again: r.number() != 0}
 	for range r.count() {
 		d.roster.living = append(d.roster.living, r.fence())
 	}

@@ -28,7 +28,7 @@ func TestDataGolden(t *testing.T) {
 	}
 
 	a := assignmentData{
-		fingerprint: "fp", owed: true,
+		fingerprint: "fp", again: true,
 		roster:  roster{living: []Fence{{"a", 1}, {"b", 2}}, departed: []departed{{Fence{"c", 3}, 2}}},
 		standby: []assign.Task{{Sub: 1, Partition: 200}, {Sub: 2, Partition: 0}}, warming: []assign.Task{{Sub: 2, Partition: 0}}, shape: []string{"sub "},
 		weights: map[assign.Task]int64{{Sub: 2, Partition: 0}: 7},
@@ -52,7 +52,7 @@ func TestOlderDataIsRead(t *testing.T) {
 	}
 	b, _ = hex.DecodeString("01" + "026670" + "01" + "01" + "016101" + "00")
 	back, err := decodeAssignment(b, dataVersion)
-	if want := (assignmentData{fingerprint: "fp", owed: true, roster: roster{living: []Fence{{"a", 1}}}}); err != nil || !reflect.DeepEqual(back, want) {
+	if want := (assignmentData{fingerprint: "fp", again: true, roster: roster{living: []Fence{{"a", 1}}}}); err != nil || !reflect.DeepEqual(back, want) {
 		t.Errorf("%+v, %v", back, err)
 	}
 }
@@ -97,7 +97,7 @@ func FuzzMemberData(f *testing.F) {
 }
 
 func FuzzAssignmentData(f *testing.F) {
-	f.Add(assignmentData{fingerprint: "fp", owed: true, roster: roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}, standby: []assign.Task{{}}}.encode(dataVersion))
+	f.Add(assignmentData{fingerprint: "fp", again: true, roster: roster{[]Fence{{"a", 1}}, []departed{{Fence{"c", 3}, 2}}}, standby: []assign.Task{{}}}.encode(dataVersion))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, err := decodeAssignment(b, dataVersion); err == nil {
 			if back, err := decodeAssignment(d.encode(dataVersion), dataVersion); err != nil || !reflect.DeepEqual(back, d) {

@@ -62,6 +62,39 @@ func TestSecondMemberTakesItsShare(t *testing.T) {
 	})
 }
 
+// While a task moves nobody waits for a heartbeat, with which the group's news come else:
+// neither who takes it nor who has nothing to do with it.
+func TestNobodyWaitsForHeartbeats(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		gone, back := map[assign.Task]time.Time{}, map[assign.Task]time.Time{}
+		var mu sync.Mutex
+		note := func(at map[assign.Task]time.Time) func([]assign.Task) {
+			return func(tasks []assign.Task) {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, t := range tasks {
+					at[t] = time.Now()
+				}
+			}
+		}
+		watched := func(p *process, _ *Config) { p.onGone, p.onAssigned = note(gone), note(back) }
+		for _, name := range []string{"a", "b", "c", "d", "e"} {
+			c.start(name, watched)
+			time.Sleep(settled)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if len(gone) < 5 {
+			t.Fatalf("only %v have moved", gone)
+		}
+		for task, at := range gone {
+			if stood := back[task].Sub(at); stood < 0 || stood > time.Second/10 {
+				t.Errorf("%v stood still for %v; a heartbeat comes every 3 s", task, stood)
+			}
+		}
+	})
+}
+
 func TestLeave(t *testing.T) {
 	for _, b := range []string{"b", "b!"} {
 		t.Run(b, func(t *testing.T) {

@@ -102,7 +102,7 @@ type holding struct {
 type target struct {
 	tasks    tasks
 	departed []Fence
-	owed     bool
+	again    bool          // it is not all: the member is to join again
 	standby  []assign.Task // to be followed
 	warming  []assign.Task // of standby: to be run once caught up with
 }

@@ -70,7 +70,7 @@ func (p *Protocol) Begin(ctx context.Context, id Identity) (again bool) {
 		p.handler.Assigned(ctx, added, t.departed)
 	}
 	p.handler.Follow(t.standby, t.warming)
-	return t.owed
+	return t.again
 }
 
 // End is called at the end of every session that another may follow, which changes

@@ -16,9 +16,11 @@ import (
 // member that missed the last Join is such a one, and it is still at work.
 //
 // A task that is to move is given to nobody while a member other than its new one
-// holds one of its inputs. The holder is told that it owes it: it revokes, joins
-// again, and the next round finds the task free. This goes by task, so inputs that
-// belong together never part.
+// holds one of its inputs. All members are told to join again: the holder revokes first,
+// and the next round finds the task free. The others would else not hear of that round
+// before their next heartbeat, while the task stands still; so they wait at the broker,
+// and what they own goes on. This goes by task, so inputs that belong together never
+// part.
 //
 // Members of another topology get no tasks, since the same task would mean
 // something else to them. What they hold is held.
@@ -50,7 +52,7 @@ func (r *round) plan(last roster) assignments {
 	holders := r.holders()
 	group := r.group(holders)
 	shares := assign.Assign(group)
-	owes := make([]bool, len(r.members))
+	again := false
 	given := make([]tasks, len(r.members))
 	var living []Fence
 	for i, m := range r.members {
@@ -58,19 +60,18 @@ func (r *round) plan(last roster) assignments {
 		given[i] = tasks{}
 		for _, task := range shares[m.key()].Active {
 			others := slices.DeleteFunc(holders[task], func(j int) bool { return j == i })
-			for _, j := range others {
-				owes[j] = true
+			if len(others) > 0 {
+				again = true
+				continue
 			}
-			if len(others) == 0 {
-				given[i][task] = r.topology.inputs(task, r.counts)
-			}
+			given[i][task] = r.topology.inputs(task, r.counts)
 		}
 	}
 	next := last.next(living)
 	var out assignments
 	for i, m := range r.members {
 		share := shares[m.key()]
-		data := assignmentData{fingerprint: r.fingerprint, owed: owes[i], roster: next, standby: share.Standby, warming: share.Warming, weights: group.Weights}
+		data := assignmentData{fingerprint: r.fingerprint, again: again, roster: next, standby: share.Standby, warming: share.Warming, weights: group.Weights}
 		if m.data.fingerprint != r.fingerprint {
 			data.shape = r.shape
 		}
