@@ -2,11 +2,8 @@ package avro
 
 import (
 	"fmt"
-	"os"
 	"reflect"
-	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/linkedin/goavro/v2"
 	twmb "github.com/twmb/avro"
 
+	"github.com/leatstream/leat/bench/internal/ratio"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/serde/avro"
 )
@@ -169,64 +167,16 @@ func agree[T any](t *testing.T, peers []peer[T], v T) {
 	}
 }
 
-// took is the processor's time per operation of each benchmark that ran: the shortest of those that
-// -count asks for, since other programs can only make it longer.
-var took = map[string]time.Duration{}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	report()
-	os.Exit(code)
-}
-
-// report prints how many times as long as leat each peer took.
-func report() {
-	var names []string
-	for name := range took {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		job, peer, _ := strings.Cut(name, " ")
-		if ours := took[job+" leat"]; ours > 0 && peer != "leat" {
-			fmt.Printf("ratio: %-14s %-13s takes %5.2f times as long as leat\n", job, peer, float64(took[name])/float64(ours))
-		}
-	}
-}
-
-func measure(b *testing.B, job, peer string, op func()) {
-	b.Run(job+"/"+peer, func(b *testing.B) {
-		b.ReportAllocs()
-		before := cpu(b)
-		for b.Loop() {
-			op()
-		}
-		per := (cpu(b) - before) * 1000 / time.Duration(b.N) // in picoseconds
-		b.ReportMetric(float64(per)/1000, "cpu-ns/op")
-		if best, ok := took[job+" "+peer]; !ok || per < best {
-			took[job+" "+peer] = per
-		}
-	})
-}
-
-// cpu is the time that this process has computed, with its garbage collector. The clock
-// on the wall counts other programs' work too.
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+func TestMain(m *testing.M) { ratio.Main(m) }
 
 func compare[T any](b *testing.B, name string, peers []peer[T], v T) {
 	enc := must(peers[0].encode(nil, &v))
 	buf := make([]byte, 0, 4096)
 	for _, p := range peers {
-		measure(b, name+"-encode", p.name, func() { must(p.encode(buf, &v)) })
+		ratio.Measure(b, name+"-encode", p.name, func() { must(p.encode(buf, &v)) })
 	}
 	for _, p := range peers {
-		measure(b, name+"-decode", p.name, func() { must(p.decode(enc)) })
+		ratio.Measure(b, name+"-decode", p.name, func() { must(p.decode(enc)) })
 	}
 }
 
@@ -243,18 +193,18 @@ func BenchmarkOlder(b *testing.B) {
 	ours, generic := must(avro.Of[order](orderSchema).Reader(old)), must(avro.Generic(orderSchema).Reader(old))
 	theirs := must(twmb.Resolve(twmb.MustParse(olderSchema), twmb.MustParse(orderSchema)))
 	hambas := must(hamba.NewSchemaCompatibility().Resolve(hamba.MustParse(orderSchema), hamba.MustParse(olderSchema)))
-	measure(b, "older-decode", "leat", func() { must(ours(enc)) })
-	measure(b, "older-decode", "twmb", func() {
+	ratio.Measure(b, "older-decode", "leat", func() { must(ours(enc)) })
+	ratio.Measure(b, "older-decode", "twmb", func() {
 		var o order
 		must(theirs.Decode(enc, &o))
 	})
-	measure(b, "older-decode", "hamba", func() {
+	ratio.Measure(b, "older-decode", "hamba", func() {
 		var o order
 		if err := hamba.Unmarshal(hambas, enc, &o); err != nil {
 			b.Fatal(err)
 		}
 	})
-	measure(b, "older-decode", "leat-generic", func() { must(generic(enc)) })
+	ratio.Measure(b, "older-decode", "leat-generic", func() { must(generic(enc)) })
 }
 
 func older(enc []byte) any {
