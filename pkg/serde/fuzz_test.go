@@ -2,7 +2,9 @@ package serde_test
 
 import (
 	"bytes"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/pkg/serde"
 )
@@ -29,6 +31,11 @@ func FuzzDecode(f *testing.F) {
 		roundTrip(t, serde.List(serde.Pointer(serde.Int32)), src, src)
 		roundTrip(t, serde.List(serde.Bytes), src, src)
 		roundTrip(t, serde.List(serde.List(serde.String)), src, src)
+		roundTrip(t, serde.TimeWindowed(serde.String, time.Minute), src, src)
+		roundTrip(t, serde.TimeWindowed(serde.Int16, math.MaxInt64), src, src)
+		roundTrip(t, serde.SessionWindowed(serde.String), src, src)
+		tells(t, serde.TimeWindowed(serde.Versioned(1, serde.String), time.Minute), src)
+		tells(t, serde.SessionWindowed(serde.Versioned(1, serde.String)), src)
 		if v, err := serde.Float64.Decode(src); err == nil && v == v {
 			roundTrip(t, serde.Float64, src, src)
 		}
@@ -55,6 +62,15 @@ func FuzzJSON(f *testing.F) {
 		}
 		roundTrip(t, s, enc, enc)
 	})
+}
+
+// tells: what is said of a form is said of the bytes.
+func tells[T any](t *testing.T, s serde.Serde[T], src []byte) {
+	t.Helper()
+	c, form := s.(serde.Checker), serde.AppendForm(s, nil, src)
+	if whole, part := c.Check(src), c.Check(form); (whole == nil) != (part == nil) {
+		t.Errorf("%x: %v, and of its form %x: %v", src, whole, form, part)
+	}
 }
 
 func roundTrip[T any](t *testing.T, s serde.Serde[T], src, want []byte) {

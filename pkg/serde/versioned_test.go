@@ -104,6 +104,8 @@ func FuzzVersioned(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		tells(t, customers, src)
+		tells(t, serde.Versioned(2, serde.Versioned(3, serde.Int64)), src)
 		v, err := customers.Decode(src)
 		if err != nil {
 			return

@@ -42,7 +42,9 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		single.Decode(src)
-		single.Check(src)
+		if whole, part := single.Check(src), single.Check(single.AppendForm(nil, src)); (whole == nil) != (part == nil) {
+			t.Fatalf("%x: %v, and of its form: %v", src, whole, part)
+		}
 	})
 }
 

@@ -84,6 +84,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		_, _ = r.(serde.HeaderDecoder[string]).DecodeRecord(src, records{headerNames[serde.Value]: src})
+		whole, part := r.(serde.Checker).Check(src), r.(serde.Checker).Check(serde.AppendForm(r, nil, src))
+		if (whole == nil) != (part == nil) {
+			t.Fatalf("%q: %v, and of its form: %v", src, whole, part)
+		}
 		if v, err := r.Decode(src); err == nil {
 			if b, err := r.Append(nil, v); err != nil || !bytes.Equal(b, src) {
 				t.Fatalf("%q becomes %q, %v", src, b, err)
