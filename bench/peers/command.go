@@ -18,6 +18,8 @@ func (c *contest) command(v variant, t *trial.Trial, runs report.Round) (path st
 	switch v.program {
 	case leat:
 		return c.self, c.profile(c.leat(v, t), t), nil
+	case example:
+		return c.example, []string{"-query", v.work, "-brokers", c.broker.Address, "-application", t.Application, "-dir", filepath.Join(c.dir, t.Application)}, nil
 	case bareLoop:
 		args := []string{programBare, "-brokers", c.broker.Address, "-application", t.Application, "-in", t.In.Topic(), "-out", t.Out,
 			"-workers", fmt.Sprint(runtime.NumCPU())}
@@ -124,7 +126,10 @@ func versions(withStreams bool) string {
 // settings describes what the sides work on, and how.
 func settings(side []variant) string {
 	in := side[0].input
-	text := fmt.Sprintf("%d records of %d bytes, %d keys, %d partitions; exactly once; %d threads or workers each", in.Records, in.ValueBytes, in.Keys, in.Partitions, runtime.NumCPU())
+	text := fmt.Sprintf("%d events; exactly once; %d threads or workers each", side[0].events, runtime.NumCPU())
+	if side[0].events == 0 {
+		text = fmt.Sprintf("%d records of %d bytes, %d keys, %d partitions; exactly once; %d threads or workers each", in.Records, in.ValueBytes, in.Keys, in.Partitions, runtime.NumCPU())
+	}
 	for _, v := range side {
 		if v.program == streams {
 			text += fmt.Sprintf("; %s: %s", v.label, strings.Join(append(v.settings, "otherwise its defaults"), ", "))

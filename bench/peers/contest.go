@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/leatstream/leat/bench/peers/internal/broker"
 	"github.com/leatstream/leat/bench/peers/internal/child"
 	"github.com/leatstream/leat/bench/peers/internal/report"
@@ -32,6 +34,9 @@ type contest struct {
 	classpath string // of Kafka Streams' jobs; empty: they are left out
 	broker    *broker.Broker
 	loaded    map[broker.Input]bool
+	example   string // the path of examples/nexmark, built
+	events    int    // of NEXMark that are there
+	answers   map[string]uint64
 	runs      int
 }
 
@@ -161,6 +166,9 @@ func (c *contest) save(entry report.Job) error {
 
 // load makes what v reads, if it is not there yet.
 func (c *contest) load(ctx context.Context, v variant) error {
+	if v.events > 0 {
+		return c.nexmark(ctx, v.events)
+	}
 	inputs := []broker.Input{v.input}
 	if v.table > 0 {
 		inputs = append(inputs, v.rows())
@@ -195,11 +203,13 @@ func (c *contest) variant(ctx context.Context, j job, v variant, runs report.Rou
 		t.Repartition = "-repartition"
 	}
 	own := []string{t.Out}
-	made := v.input.Records == 0 // while it runs
+	made := v.input.Records == 0 && v.events == 0 // while it runs
 	if v.program == bareLoop && v.work != "copy" {
 		own = append(own, application+"-changelog")
 	}
-	if err := c.broker.Create(ctx, v.input.Partitions, own...); err != nil {
+	if v.events > 0 {
+		own = nil
+	} else if err := c.broker.Create(ctx, v.input.Partitions, own...); err != nil {
 		return nil, err
 	}
 	if made {
@@ -216,6 +226,12 @@ func (c *contest) variant(ctx context.Context, j job, v variant, runs report.Rou
 	if err != nil {
 		return nil, err
 	}
+	var ends kadm.ListedOffsets
+	if j.certain {
+		if ends, err = c.broker.Admin.ListEndOffsets(ctx, "nexmark-"+j.name); err != nil {
+			return nil, err
+		}
+	}
 	log := filepath.Join(c.dir, application+".log")
 	t.Start = func() (*child.Process, error) { return child.Start(log, path, args) }
 	began := time.Now()
@@ -225,6 +241,9 @@ func (c *contest) variant(ctx context.Context, j job, v variant, runs report.Rou
 		return nil, err
 	}
 	t.Process.Stop(stopGrace)
+	if err == nil && j.certain {
+		err = c.agree(ctx, j.name, ends)
+	}
 	if err == nil && v.reads {
 		err = addReads(run, t.Process.Output(), took)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/leatstream/leat/bench/peers/internal/broker"
@@ -12,7 +13,9 @@ import (
 // A job is one row of the comparison: programs that do the same, in turn.
 type job struct {
 	name    string
+	group   string // a name for several
 	title   string
+	certain bool // every variant must come to the same answer
 	inOrder bool // later variants depend on what was measured of earlier ones
 	long    bool // not among those that run when none is named
 	side    []variant
@@ -27,6 +30,7 @@ type variant struct {
 	work    string // what it does, by the program's own name for it
 	input   broker.Input
 	table   int // rows of the table that work joins
+	events  int // of NEXMark, in the place of input
 
 	memory   bool // leat: no Pebble
 	budget   int64
@@ -41,6 +45,7 @@ const (
 	leat     = "leat"
 	bareLoop = "bare loop"
 	streams  = "Kafka Streams"
+	example  = "examples/nexmark" // with leat
 )
 
 // everyUpdate makes Kafka Streams emit every update, as leat does by default.
@@ -107,7 +112,7 @@ func jobs(records, keys int) []job {
 			aims: []report.Aim{{Metric: trial.First, Of: leat, Than: streams, Most: 1. / 5}},
 		},
 	}
-	return append(all, growth(in)...)
+	return slices.Concat(all, growth(in), nexmark(records))
 }
 
 const streams10 = streams + ", commit interval 10 ms"

@@ -62,16 +62,16 @@ func run(ctx context.Context, args []string) error {
 
 func choose(all []job, names string) (chosen []job, err error) {
 	wanted := strings.FieldsFunc(names, func(r rune) bool { return r == ',' })
+	known := map[string]bool{"all": true}
 	for _, j := range all {
-		i := slices.Index(wanted, j.name)
-		if i >= 0 || names == "all" || names == "" && !j.long {
+		known[j.name], known[j.group] = true, true
+		named := slices.Contains(wanted, j.name) || slices.Contains(wanted, j.group)
+		if named || slices.Contains(wanted, "all") || names == "" && !j.long {
 			chosen = append(chosen, j)
 		}
-		if i >= 0 {
-			wanted = slices.Delete(wanted, i, i+1)
-		}
 	}
-	if names != "all" && len(wanted) > 0 {
+	wanted = slices.DeleteFunc(wanted, func(name string) bool { return known[name] })
+	if len(wanted) > 0 {
 		return nil, fmt.Errorf("there are no jobs %q; there are %s", wanted, strings.Join(order(all), ","))
 	}
 	return chosen, nil

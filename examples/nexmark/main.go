@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -31,8 +32,8 @@ import (
 	"github.com/leatstream/leat/pkg/topology"
 )
 
-// answer runs a query.
-func answer(ctx context.Context, query, brokers string) error {
+// answer runs a query as an application of its own, whose state is in a folder.
+func answer(ctx context.Context, query, brokers, application, dir string) error {
 	build, ok := queries[query]
 	if !ok {
 		return fmt.Errorf("no query is called %q: there are %v", query, slices.Sorted(maps.Keys(queries)))
@@ -44,9 +45,9 @@ func answer(ctx context.Context, query, brokers string) error {
 		return err
 	}
 	app, err := streams.New(t, streams.Config{
-		Application: "nexmark-" + query,
+		Application: cmp.Or(application, "nexmark-"+query),
 		Brokers:     strings.Split(brokers, ","),
-		State:       streams.State{Dir: "data", Engine: openState},
+		State:       streams.State{Dir: dir, Engine: openState},
 	})
 	if err != nil {
 		return err
@@ -100,6 +101,8 @@ func main() {
 	events := flag.Int("generate", 0, "write so many events")
 	query := flag.String("query", "", "answer this query")
 	brokers := flag.String("brokers", "localhost:9092", "where Kafka is")
+	application := flag.String("application", "", "answer as this one; nexmark-QUERY if empty")
+	dir := flag.String("dir", "data", "the `folder` for state")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -108,7 +111,7 @@ func main() {
 	case *events > 0:
 		err = generate(ctx, *events, *brokers)
 	default:
-		err = answer(ctx, *query, *brokers)
+		err = answer(ctx, *query, *brokers, *application, *dir)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches Kafka Streams with Maven, once, compiles Peer.java, and prints the class path. Without Java 17, its compiler
+# Fetches Kafka Streams with Maven, once, compiles the jobs, and prints the class path. Without Java 17, its compiler
 # or Maven it says so and ends with 3.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,5 +19,5 @@ if [ ! -d "$home" ]; then
 fi
 classes=$1
 mkdir -p "$classes"
-javac -cp "$home/*" -d "$classes" "$here"/src/*.java >&2 || { echo "javac refuses Peer.java" >&2; exit 3; }
+javac -cp "$home/*" -d "$classes" "$here"/src/*.java >&2 || { echo "javac refuses them" >&2; exit 3; }
 echo "$classes:$home/*"

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/leatstream/leat/bench/peers/internal/broker"
 	"github.com/leatstream/leat/bench/peers/internal/child"
 )
@@ -43,6 +45,8 @@ type Trial struct {
 	Process     *child.Process
 	Application string // its group
 	In          broker.Input
+	Sources     []string // topics with Records in all, in the place of In
+	Records     int
 	Repartition string // count what of this internal topic has been processed, not of the input
 	Out         string
 	CPUs        int
@@ -59,10 +63,52 @@ const warm = 0.2
 
 // Rate measures from the moment when a fifth of the input has been processed until all has.
 func (t *Trial) Rate(ctx context.Context) (Run, error) {
+	return t.rate(ctx, int64(t.In.Records), func(ctx context.Context, total int64) (time.Time, usage, error) {
+		if _, err := t.progress(ctx, total); err != nil {
+			return time.Time{}, usage{}, err
+		}
+		now := time.Now()
+		u, err := t.begin()
+		return now, u, err
+	})
+}
+
+// Whole is Rate of a program that writes to itself: until it commits nothing more, of any topic.
+func (t *Trial) Whole(ctx context.Context) (Run, error) {
+	return t.rate(ctx, int64(t.Records), func(ctx context.Context, total int64) (last time.Time, u usage, err error) {
+		if _, err := t.progress(ctx, total); err != nil {
+			return last, u, err
+		}
+		sum := int64(-1)
+		for last = time.Now(); time.Since(last) < calm; {
+			offsets, err := t.Broker.Admin.FetchOffsets(ctx, t.Application)
+			if err != nil {
+				return last, u, err
+			}
+			now := int64(0)
+			offsets.Each(func(o kadm.OffsetResponse) { now += o.At })
+			if now != sum {
+				sum, last = now, time.Now()
+				if u, err = t.begin(); err != nil {
+					return last, u, err
+				}
+			}
+			if err := pause(ctx, look); err != nil {
+				return last, u, err
+			}
+		}
+		return last, u, nil
+	})
+}
+
+// calm is for how long a program has to commit nothing new to be taken to have finished.
+const calm = 2 * time.Second
+
+// rate measures until done returns, which says when that was, and what had been used by then.
+func (t *Trial) rate(ctx context.Context, total int64, done func(ctx context.Context, total int64) (time.Time, usage, error)) (Run, error) {
 	if err := t.start(); err != nil {
 		return nil, err
 	}
-	total := int64(t.In.Records)
 	if _, err := t.progress(ctx, int64(warm*float64(total))); err != nil {
 		return nil, err
 	}
@@ -75,17 +121,18 @@ func (t *Trial) Rate(ctx context.Context) (Run, error) {
 		return nil, err
 	}
 	began := time.Now()
-	if _, err := t.progress(ctx, total); err != nil {
-		return nil, err
-	}
-	took := time.Since(began)
-	run, used, err := t.end(u, took)
+	end, now, err := done(ctx, total)
 	if err != nil {
 		return nil, err
 	}
-	done := float64(total - from)
-	run[Rate] = done / took.Seconds()
-	run[CPU], run[Broker] = float64(used.own.Microseconds())/done, float64(used.broker.Microseconds())/done
+	took := end.Sub(began)
+	run, used, err := t.used(u, now, took)
+	if err != nil {
+		return nil, err
+	}
+	n := float64(total - from)
+	run[Rate] = n / took.Seconds()
+	run[CPU], run[Broker] = float64(used.own.Microseconds())/n, float64(used.broker.Microseconds())/n
 	return run, nil
 }
 
@@ -125,7 +172,7 @@ func (t *Trial) committed(ctx context.Context) (n int64, err error) {
 		return 0, err
 	}
 	for topic, partitions := range offsets {
-		counts := topic == t.In.Topic()
+		counts := topic == t.In.Topic() || slices.Contains(t.Sources, topic)
 		if t.Repartition != "" {
 			counts = strings.HasSuffix(topic, t.Repartition)
 		}
@@ -155,6 +202,11 @@ func (t *Trial) end(u usage, took time.Duration) (run Run, used usage, err error
 	if err != nil {
 		return nil, used, err
 	}
+	return t.used(u, now, took)
+}
+
+// used is end where now is what has been used by then.
+func (t *Trial) used(u, now usage, took time.Duration) (run Run, used usage, err error) {
 	_, peak, err := t.Process.Memory()
 	if err != nil {
 		return nil, used, err

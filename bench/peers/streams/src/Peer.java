@@ -25,7 +25,7 @@ import org.apache.kafka.streams.state.WindowStore;
  *
  *   Peer JOB IN TABLE OUT property=value...
  *
- * What follows OUT are Kafka Streams' own settings; what is not said is at its default. It prints a line of JSON when the
+ * A JOB may be a query of NEXMark, whose topics have names of their own. What follows OUT are Kafka Streams' own settings; what is not said is at its default. It prints a line of JSON when the
  * restore of a store begins, and one when it has ended.
  */
 public final class Peer {
@@ -71,7 +71,7 @@ public final class Peer {
                 KStream<String, String> stream = builder.stream(in, Consumed.with(STRING, STRING));
                 stream.join(rows, (v, row) -> row + v.substring(row.length()), Joined.with(STRING, STRING, STRING)).to(out, Produced.with(STRING, STRING));
             }
-            default -> throw new IllegalArgumentException(job);
+            default -> Nexmark.build(builder, job);
         }
     }
 
