@@ -53,7 +53,7 @@ func (in *Instance) owns(s *slot) bool {
 	defer cancel()
 	id, err := in.member.Identity(s.claim)
 	for failures := 1; err == nil; {
-		switch err = in.group.Heartbeat(ctx, in.admin, kafka.Identity(id)); kafka.OnCommit(err) {
+		switch err = in.heartbeat(ctx, id); kafka.OnCommit(err) {
 		case kafka.WaitForAssignment:
 			id, err = in.member.Await(ctx, id, s.claim)
 		case kafka.Retry:
