@@ -18,9 +18,13 @@ func (t *Task) CommitRequested() bool { return t.asked }
 func (t *Task) Touch() { t.touched = true }
 
 // Flush ends a unit of work: coalesced results are emitted, then every changed
-// key's last value goes to its changelog. After it Output holds all that the
-// transaction must hold. Commit or Rollback must follow.
-func (t *Task) Flush() error {
+// key's last value goes to its changelog. After it TakeOutput has all that the
+// transaction must hold. Commit or Rollback must follow. spill, if it is not nil, takes
+// the output now and then while there is more to come, so that it need not all be held
+// at once; its error ends the flush.
+func (t *Task) Flush(spill func() error) error {
+	t.spill = spill
+	defer func() { t.spill = nil }()
 	if err := t.tell(); err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (x *fixture) seen() string {
 	if err := x.t.AdvanceWallClock(500); err != nil {
 		x.tb.Error(err)
 	}
-	if err := x.t.Flush(); err != nil {
+	if err := x.t.Flush(nil); err != nil {
 		x.tb.Error(err)
 	}
 	x.take()
@@ -184,7 +184,7 @@ func TestStateIsNeverSkipped(t *testing.T) {
 	all := Policies{Decode: Skip, Process: Skip}
 	x := newFixture(t, Env{MaxRecord: 100, Policies: all})
 	x.store.Put(make([]byte, 1000), nil, 1)
-	if err := x.t.Flush(); !errors.Is(err, ErrUnskippable) || !errors.Is(err, ErrTooLarge) {
+	if err := x.t.Flush(nil); !errors.Is(err, ErrUnskippable) || !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a change that is too large for its changelog: %v", err)
 	}
 	x = newFixture(t, Env{Policies: all})

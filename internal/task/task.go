@@ -57,6 +57,7 @@ type Task struct {
 	at         int    // node whose code runs
 
 	out     []Output
+	spill   func() error // takes out while the task is flushed; nil: nobody does
 	arena   Arena
 	drops   Drops
 	saved   savepoint
@@ -336,8 +337,14 @@ func (t *Task) Send(o Output) error {
 		o.Source, o.Offset = t.input.place, t.current.Offset
 	}
 	t.out = append(t.out, o)
+	if t.spill != nil && len(t.out) >= spillAt {
+		return t.spill()
+	}
 	return nil
 }
+
+// spillAt is how many records are held while a task is flushed.
+const spillAt = 512
 
 // Partitions is how many partitions a topic has that the task writes.
 func (t *Task) Partitions(topic string) (int32, error) {

@@ -26,7 +26,7 @@ func (w *Worker) commit(ctx context.Context) error {
 	began := time.Now()
 	for _, r := range w.touched {
 		left := w.enter(r)
-		err := r.Task.Flush()
+		err := r.Task.Flush(func() error { return w.drain(ctx, r) })
 		left()
 		if err == nil {
 			err = w.drain(ctx, r)

@@ -119,7 +119,7 @@ func (r *rig) feed(topic string, ms []task.Message) {
 		}
 		r.t.TakeOutput()
 	}
-	if err := r.t.Flush(); err != nil {
+	if err := r.t.Flush(nil); err != nil {
 		r.tb.Fatal(err)
 	}
 	r.t.TakeOutput()

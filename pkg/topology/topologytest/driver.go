@@ -233,7 +233,7 @@ func (d *Driver) Commit() {
 				return nil
 			}
 			busy = true
-			if err := t.Flush(); err != nil {
+			if err := t.Flush(nil); err != nil {
 				return err
 			}
 			d.drain(t)

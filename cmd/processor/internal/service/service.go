@@ -33,6 +33,7 @@ func Logger(c config.Log, out io.Writer) *slog.Logger {
 // cleanly. On screen, if it is a terminal, a bar shows how far restores are.
 func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger, screen io.Writer) (err error) {
 	log.Info("configuration", slog.Any("", c)) // no name: its keys stand by themselves
+	limitMemory(c, log)
 	if c.Kafka.IsEmbedded() {
 		local, err := startEmbedded(c, log)
 		if err != nil {

@@ -10,12 +10,14 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"log/slog"
+	"math"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +96,29 @@ func TestSettings(t *testing.T) {
 	c.State.Engine = "memory"
 	if s, err = Settings(c, slog.New(slog.DiscardHandler)); err != nil || s.State.Engine != nil || s.MemoryBudget != 256<<20 {
 		t.Errorf("without Pebble: %v, %v", s, err)
+	}
+}
+
+// TestMemoryLimit is not parallel: the limit is the process's.
+func TestMemoryLimit(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
+	c := config.Default()
+	c.Kafka.Brokers, c.Memory.Budget = []string{"b:9092"}, 64<<20
+	for _, step := range []struct {
+		name   string
+		change func()
+		want   int64
+	}{
+		{"the state is in memory", func() { c.State.Engine = "memory" }, math.MaxInt64},
+		{"the broker is embedded", func() { c.State.Engine, c.Kafka.Brokers = "pebble", []string{config.Embedded} }, math.MaxInt64},
+		{"a budget of 64 MiB", func() { c.Kafka.Brokers = []string{"b:9092"} }, 128 << 20},
+		{"one that the environment has set", func() { debug.SetMemoryLimit(1 << 30) }, 1 << 30},
+	} {
+		step.change()
+		limitMemory(c, slog.New(slog.DiscardHandler))
+		if got := debug.SetMemoryLimit(-1); got != step.want {
+			t.Errorf("%s: the limit is %d, not %d", step.name, got, step.want)
+		}
 	}
 }
 
