@@ -27,7 +27,7 @@ type levels struct {
 const (
 	patience = 100 * time.Millisecond // for which a feed that has enough may keep others waiting
 
-	minLow, maxLow   = 32 << 10, 1 << 20
+	minLow, maxLow   = 32 << 10, 3 << 20
 	minPart, maxPart = 64 << 10, 1 << 20
 )
 

@@ -199,10 +199,10 @@ func (w *Worker) committed(r *Run) {
 		pos, _ := s.State.Position()
 		pos.Time = now
 		switch rec := r.last[i]; {
-		case rec != nil:
+		case rec.Record != nil:
 			pos.Offset = rec.Offset + 1
 			s.State.SetPosition(pos)
-			r.last[i] = nil
+			r.last[i] = sent{}
 		case s.Input >= 0:
 			if offset, ok := r.offsetOf(points, s.Source); ok {
 				pos.Offset = offset

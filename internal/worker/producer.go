@@ -33,9 +33,8 @@ type producer struct {
 	room     int64                 // bytes that it holds before sending waits
 	refusals refusals
 	written  tally
-	promised func(*kgo.Record, error) // promise, made a value once and not for each record
-	lease    *kafka.Lease             // nil: there is none
-	ctx      context.Context          // of what is sent; it ends with the lease
+	lease    *kafka.Lease    // nil: there is none
+	ctx      context.Context // of what is sent; it ends with the lease
 	release  func()
 }
 
@@ -47,7 +46,7 @@ const maxBuffered = 1 << 17
 // anything.
 func newProducer(ctx context.Context, c *Config) (*producer, error) {
 	p := &producer{room: int64(c.BufferBytes), ctx: ctx, release: func() {}}
-	p.promised = p.promise
+	p.slab.whole, p.slab.ack = c.Produce != task.Fail, p.acknowledge
 	opts := []kgo.Opt{
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.ProducerLinger(c.Linger),
@@ -95,11 +94,11 @@ func (p *producer) under(ctx context.Context, lease *kafka.Lease) {
 func (p *producer) over() bool { return p != nil && p.lease != nil && p.lease.Context().Err() != nil }
 
 // send writes o. It blocks while the client's buffer is full.
-func (p *producer) send(o *task.Output) *kgo.Record {
+func (p *producer) send(o *task.Output) sent {
 	r := p.slab.next()
-	fill(r, o)
+	fill(r.Record, o)
 	p.sent++
-	p.cl.Produce(p.ctx, r, p.promised)
+	p.cl.Produce(p.ctx, r.Record, r.in.promise)
 	return r
 }
 
@@ -117,6 +116,17 @@ type buffered interface {
 
 // fail makes the transaction one that cannot be committed.
 func (p *producer) fail(err error) { p.err.CompareAndSwap(nil, &err) }
+
+// acknowledge makes the promise of a chunk's records: one value for all, and not one for
+// each.
+func (p *producer) acknowledge(c *chunk) func(*kgo.Record, error) {
+	return func(r *kgo.Record, err error) {
+		p.promise(r, err)
+		if err == nil {
+			c.acked.Add(1) // the last that is done with r
+		}
+	}
+}
 
 func (p *producer) promise(r *kgo.Record, err error) {
 	if err != nil {

@@ -141,6 +141,8 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 			w.p.refusals.origins = append(w.p.refusals.origins, origin{r, out[i].Source, out[i].Offset})
 		}
 		if c := out[i].Changelog; c != nil {
+			r.last[c.Index].release()
+			rec.keep()
 			r.last[c.Index] = rec
 		}
 	}

@@ -23,14 +23,14 @@ type Run struct {
 	levels levels
 	paused atomic.Bool
 
-	queued  bool          // in the worker's list of tasks with records
-	timed   bool          // in the worker's list of tasks with wall-clock timers
-	touched bool          // in the open transaction
-	last    []*kgo.Record // by store: the last changelog record of the transaction
-	behind  int64         // changelog bytes that the engine does not have
-	waits   [][]taken     // by source: batches that are not all processed
-	careful []task.Point  // up to there, one record in each transaction: see blame
-	refused []origin      // records whose results the brokers refuse
+	queued  bool         // in the worker's list of tasks with records
+	timed   bool         // in the worker's list of tasks with wall-clock timers
+	touched bool         // in the open transaction
+	last    []sent       // by store: the last changelog record of the transaction
+	behind  int64        // changelog bytes that the engine does not have
+	waits   [][]taken    // by source: batches that are not all processed
+	careful []task.Point // up to there, one record in each transaction: see blame
+	refused []origin     // records whose results the brokers refuse
 	refusal *task.ProduceError
 	stamps  sample // timestamps of the open transaction's records
 }
@@ -140,46 +140,3 @@ func fill(dst *kgo.Record, o *task.Output) {
 		}
 	}
 }
-
-// A slab hands out records for producing and takes all of them back at once.
-type slab struct {
-	chunks [][]kgo.Record
-	n      int
-}
-
-const slabSize = 1024
-
-func (s *slab) next() *kgo.Record {
-	c, i := s.n/slabSize, s.n%slabSize
-	if c == len(s.chunks) {
-		s.chunks = append(s.chunks, make([]kgo.Record, slabSize))
-	}
-	s.n++
-	r := &s.chunks[c][i]
-	*r = kgo.Record{}
-	return r
-}
-
-// index is which of the records since the last reset r is; -1 if it is none.
-func (s *slab) index(r *kgo.Record) int {
-	for i, c := range s.chunks {
-		for j := range c {
-			if &c[j] == r {
-				return i*slabSize + j
-			}
-		}
-	}
-	return -1
-}
-
-// reset takes the records back: no producer may hold one any more.
-func (s *slab) reset() {
-	if keep := 4 * (s.n/slabSize + 1); len(s.chunks) > keep {
-		clear(s.chunks[keep:])
-		s.chunks = s.chunks[:keep] // a burst is over
-	}
-	s.n = 0
-}
-
-// drop forgets the records: a producer may still hold some.
-func (s *slab) drop() { *s = slab{} }

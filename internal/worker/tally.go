@@ -1,14 +1,12 @@
 package worker
 
-import "github.com/twmb/franz-go/pkg/kgo"
-
 // A tally counts a producer's records by topic. A task writes to the same few topics in
 // turn, so that a walk over them is quicker than a map; there is one for when they are
 // many.
 type tally struct {
 	rows  []tallied
 	index map[string]int // of the rows, once there are more than a few
-	fresh []*kgo.Record  // the first record of each topic that is new in this transaction
+	fresh []sent         // the first record of each topic that is new in this transaction
 }
 
 type tallied struct {
@@ -19,7 +17,7 @@ type tallied struct {
 const few = 8
 
 // add counts n records of a topic, of which r is one.
-func (t *tally) add(r *kgo.Record, n int64) {
+func (t *tally) add(r sent, n int64) {
 	if t.index != nil {
 		if i, ok := t.index[r.Topic]; ok {
 			t.rows[i].records += n
@@ -33,6 +31,7 @@ func (t *tally) add(r *kgo.Record, n int64) {
 			}
 		}
 	}
+	r.keep()
 	if t.rows, t.fresh = append(t.rows, tallied{r.Topic, n}), append(t.fresh, r); len(t.rows) <= few {
 		return
 	}

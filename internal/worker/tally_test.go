@@ -14,7 +14,7 @@ func TestTally(t *testing.T) { // not in parallel: it counts allocations
 		want := map[string]int64{}
 		for i := range 3 * few * (round + 1) {
 			topic := fmt.Sprint("t", i%(few*(round+1)))
-			tl.add(&kgo.Record{Topic: topic}, int64(i))
+			tl.add(record(topic), int64(i))
 			want[topic] += int64(i)
 		}
 		got := map[string]int64{}
@@ -27,7 +27,7 @@ func TestTally(t *testing.T) { // not in parallel: it counts allocations
 		}
 		tl.next()
 	}
-	two := []*kgo.Record{{Topic: "t1"}, {Topic: "t2"}}
+	two := []sent{record("t1"), record("t2")}
 	if n := testing.AllocsPerRun(100, func() { tl.add(two[0], 1); tl.add(two[1], 1) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -35,8 +35,10 @@ func TestTally(t *testing.T) { // not in parallel: it counts allocations
 
 func BenchmarkTally(b *testing.B) {
 	var tl tally
-	two := []*kgo.Record{{Topic: "application-counts-changelog"}, {Topic: "word-counts"}}
+	two := []sent{record("application-counts-changelog"), record("word-counts")}
 	for i := 0; b.Loop(); i++ {
 		tl.add(two[i%2], 1)
 	}
 }
+
+func record(topic string) sent { return sent{&kgo.Record{Topic: topic}, &chunk{}} }

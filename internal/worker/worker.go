@@ -16,8 +16,6 @@ import (
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/telemetry"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // Config is what a worker needs.
@@ -326,7 +324,7 @@ func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
 }
 
 func (w *Worker) add(r *Run) {
-	r.last = make([]*kgo.Record, len(r.Task.Stores()))
+	r.last = make([]sent, len(r.Task.Stores()))
 	r.waits = make([][]taken, len(r.Feeds))
 	r.levels.init(len(r.Feeds), len(r.last))
 	w.stores += len(r.last)

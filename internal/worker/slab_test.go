@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// newSlab returns a slab whose promises count acknowledgements, as those of a producer do.
+func newSlab() *slab {
+	return &slab{ack: func(c *chunk) func(*kgo.Record, error) {
+		return func(_ *kgo.Record, err error) {
+			if err == nil {
+				c.acked.Add(1)
+			}
+		}
+	}}
+}
+
+// hand takes n records, with their numbers as offsets.
+func hand(s *slab, n int) (all []sent) {
+	for i := range n {
+		r := s.next()
+		r.Offset = int64(i)
+		all = append(all, r)
+	}
+	return all
+}
+
+func acknowledge(all []sent, err error) {
+	for _, r := range all {
+		r.in.promise(r.Record, err)
+	}
+}
+
+// What is acknowledged is used again within its transaction, but not what somebody looks at still, has not been
+// acknowledged, or has failed.
+func TestSlabUsesAgain(t *testing.T) {
+	t.Parallel()
+	s := newSlab()
+	first := hand(s, 4*slabSize)
+	acknowledge(first[:2*slabSize], nil)
+	first[slabSize+7].keep()                         // in the second chunk
+	acknowledge(first[2*slabSize:3*slabSize-1], nil) // all but one of the third
+	acknowledge(first[3*slabSize:], errors.New("refused"))
+	again := map[*kgo.Record]bool{}
+	for _, r := range hand(s, 2*slabSize) {
+		again[r.Record] = true
+	}
+	for i, r := range first {
+		if again[r.Record] != (i < slabSize) {
+			t.Fatalf("record %d is used again: %v", i, again[r.Record])
+		}
+		if i >= slabSize && r.Offset != int64(i) {
+			t.Fatalf("record %d has changed", i)
+		}
+	}
+	first[slabSize+7].release()
+	kept := hand(s, slabSize)
+	if kept[0].Record != first[slabSize].Record {
+		t.Error("a chunk that was released is not used again")
+	}
+	s.reset()
+	if n := len(s.spare); n != 5 || len(s.chunks) != 0 {
+		t.Errorf("%d chunks are spare", n)
+	}
+	for _, c := range s.spare {
+		if c.kept != 0 || c.acked.Load() != 0 {
+			t.Error("a chunk is not as new")
+		}
+	}
+}
+
+// A slab that is asked where its records are keeps all of them.
+func TestSlabKeepsWhole(t *testing.T) {
+	t.Parallel()
+	s := newSlab()
+	s.whole = true
+	all := hand(s, 2*slabSize)
+	acknowledge(all, nil)
+	all = append(all, hand(s, slabSize)...)
+	for _, i := range []int{0, slabSize - 1, slabSize, 3*slabSize - 1} {
+		if n := s.index(all[i].Record); n != i {
+			t.Errorf("record %d is at %d", i, n)
+		}
+	}
+	if n := s.index(&kgo.Record{}); n != -1 {
+		t.Errorf("a strange record is at %d", n)
+	}
+}
+
+func TestSlabShrinks(t *testing.T) {
+	t.Parallel()
+	s := newSlab()
+	hand(s, 40*slabSize)
+	s.reset()
+	if n := len(s.spare); n != 40 {
+		t.Errorf("%d chunks are spare after a burst", n)
+	}
+	hand(s, 1)
+	s.reset()
+	if n := len(s.spare); n != 4 {
+		t.Errorf("%d chunks are spare when it is over", n)
+	}
+}
