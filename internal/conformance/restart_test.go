@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/pkg/topology/topologytest"
 )
@@ -46,7 +47,9 @@ func random(t *testing.T) *rand.Rand {
 
 // A scenario that is restarted at any steps, with its local state or without, puts out
 // what Kafka Streams puts out when it is not. Only how long a task has waited for an input
-// that is empty is not kept: it waits anew.
+// that is empty is not kept, neither here nor there: it is time that a process has spent,
+// which another one has not. What is waited for so long that this does not matter is
+// TestRestartsWhileWaiting's.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	for _, f := range files(t) {
@@ -73,6 +76,70 @@ func TestRestarts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What waits for an input that is empty still does after a restart, and in the same order;
+// once the wait is over all of it is put out, as without a restart. So it is with no wait
+// at all. Only a wait that was partly over is a longer one.
+func TestRestartsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for _, f := range files(t) {
+		if idling[f.Scenario] == nil {
+			continue
+		}
+		for _, idle := range []time.Duration{0, 1000 * time.Hour} {
+			t.Run(fmt.Sprintf("%s/%d/%v", f.Scenario, f.Seed, idle), func(t *testing.T) {
+				t.Parallel()
+				rnd := random(t)
+				through, cut := f.idle(t, idle), f.idle(t, idle)
+				for i, s := range f.Steps {
+					if rnd.IntN(8) == 0 {
+						cut.Restart(topologytest.Local(rnd.IntN(2) == 0))
+					}
+					same(t, fmt.Sprintf("step %d, %v", i+1, s), through, cut, f.apartInTime(s))
+				}
+				for range 3 { // a wait may end another
+					same(t, "the end", through, cut, Step{Advance: idle.Milliseconds()})
+				}
+			})
+		}
+	}
+}
+
+// idle starts f with another wait for empty inputs.
+func (f *File) idle(t *testing.T, wait time.Duration) *Run {
+	t.Helper()
+	g := *f
+	g.MaxIdle = new(wait.Milliseconds())
+	r, err := g.Start(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// apartInTime is a step whose record has the time of none in another input: of those the
+// one that came first is taken, and a restart finds both there.
+func (f *File) apartInTime(s Step) Step {
+	if s.In != nil {
+		in := *s.In
+		in.Time = in.Time*int64(len(f.Inputs)) + int64(slices.Index(f.Inputs, in.Topic))
+		s.In = &in
+	}
+	return s
+}
+
+// same feeds a step to two runs, which must put out the same.
+func same(t *testing.T, where string, through, cut *Run, s Step) {
+	t.Helper()
+	for _, r := range []*Run{through, cut} {
+		if err := r.Feed(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := lines(cut.Drain()), lines(through.Drain()); !slices.Equal(got, want) {
+		t.Fatalf("%s:\n  got   %v\n  want  %v", where, got, want)
 	}
 }
 
