@@ -181,3 +181,23 @@ func ExampleStream_Cogroup() {
 	// ann  home
 	// ann  home bought for 20
 }
+
+// Two streams of the same types become one, here of cents.
+func ExampleStream_Merge() {
+	shop := topology.NewTopic("shop-in-euros", serde.String, serde.Int64)
+	web := topology.NewTopic("web-in-cents", serde.String, serde.Int64)
+	out := topology.NewTopic("cents", serde.String, serde.Int64)
+
+	b := topology.New()
+	b.From(shop).MapValues(func(amount int64) int64 { return amount * 100 }).
+		Merge(b.From(web)).
+		To(out)
+
+	d := topologytest.New(new(testing.T), b)
+	d.Send(shop, "ann", 12)
+	d.Send(web, "bob", 150)
+	show(d, out)
+	// Output:
+	// ann 1200
+	// bob 150
+}
