@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"iter"
 	"math"
 	"testing"
@@ -15,8 +16,8 @@ import (
 
 // FuzzChangelog restores stores of every kind from any record of a changelog, and does
 // with it what a start and a task do: tells its forms, decodes it, reads it through the
-// view. Bytes that are none of leat's are an error and never a panic, and what the check
-// at start lets pass as a whole can be read.
+// view. Bytes that are none of leat's are an error and never a panic, and what serdes let
+// pass at a start they can read.
 func FuzzChangelog(f *testing.F) {
 	for _, key := range []string{"k", "k\x00\x00\x00\x00\x00\x00\x00\x07\x00\x00\x00\x01", "\x00\x00\x00\x00\x00\x00\x00\x07\x01k", "\x01\x00\x00\x00\x00\x00\x00\x00\x07k\x00\x00\x00\x01", "\x00\x00\x00\x01fl"} {
 		for _, value := range []string{"\x01v", "\x01\x00\x00\x00\x01\x00\x00\x00\x02\x01\x01v", string(wire.AppendBuffered(nil, wire.Buffered{New: []byte("\x01v")})) + "12345678"} {
@@ -84,7 +85,7 @@ func check(t *testing.T, d store.Descriptor, key, value []byte, read func(*scene
 	if decode := serdes.Decoder("c"); decode != nil && start == nil {
 		start = decode(key, value)
 	}
-	if err := read(sc); err != nil && start == nil {
+	if err := read(sc); err != nil && start == nil && !errors.Is(err, wire.ErrFormat) { // what is around the serdes' bytes is not theirs
 		t.Errorf("%T of %q=%q: %v, and a start takes it", d, key, value, err)
 	}
 }
