@@ -1,6 +1,10 @@
 package task
 
-import "github.com/leatstream/leat/internal/offsetmeta"
+import (
+	"slices"
+
+	"github.com/leatstream/leat/internal/offsetmeta"
+)
 
 // An input is one partition that a task reads: its records in order, and how
 // far it got.
@@ -87,6 +91,14 @@ func (in *input) lag() (n int64, ok bool) {
 		return 0, false
 	}
 	return max(0, in.end-in.fetched), true
+}
+
+// Lags reports whether an input is known to hold more than was enqueued.
+func (t *Task) Lags() bool {
+	return slices.ContainsFunc(t.inputs, func(in *input) bool {
+		n, ok := in.lag()
+		return ok && n > 0
+	})
 }
 
 // Enqueue hands records of an input to the task, in offset order. end is the

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -218,8 +219,8 @@ func (w *Worker) due() bool {
 // untilCommit is how long the open transaction will wait for more if nothing comes in.
 func (w *Worker) untilCommit(now time.Time) time.Duration {
 	wait := w.cfg.CommitInterval - now.Sub(w.began)
-	if w.dry && w.Inbox.Empty() {
-		wait = min(wait, w.next.Sub(now))
+	if w.dry && w.Inbox.Empty() && !slices.ContainsFunc(w.touched, func(r *Run) bool { return r.Task.Lags() }) {
+		wait = min(wait, w.next.Sub(now)) // else more is on its way
 	}
 	return wait
 }
