@@ -67,9 +67,9 @@ func TestRestarts(t *testing.T) {
 			last := ""
 			for i, s := range f.Steps {
 				if rnd.IntN(8) == 0 {
-					keep := topologytest.Local(rnd.IntN(2) == 0)
-					r.Restart(keep)
-					last = fmt.Sprintf("step %d, state kept: %t", i+1, keep)
+					local := topologytest.Local(rnd.IntN(3))
+					r.Restart(local)
+					last = fmt.Sprintf("step %d, local state %d", i+1, local)
 				}
 				err := r.Feed(s)
 				if got := lines(r.Drain()); err != nil || !slices.Equal(got, lines(s.Out)) {
@@ -96,7 +96,7 @@ func TestRestartsWhileWaiting(t *testing.T) {
 				through, cut := f.idle(t, idle), f.idle(t, idle)
 				for i, s := range f.Steps {
 					if rnd.IntN(8) == 0 {
-						cut.Restart(topologytest.Local(rnd.IntN(2) == 0))
+						cut.Restart(topologytest.Local(rnd.IntN(3)))
 					}
 					same(t, fmt.Sprintf("step %d, %v", i+1, s), through, cut, f.apartInTime(s))
 				}
@@ -165,7 +165,7 @@ func TestCrashes(t *testing.T) {
 			var got, want []Record
 			for _, s := range f.Steps {
 				if rnd.IntN(12) == 0 {
-					r.Crash(topologytest.Local(rnd.IntN(2) == 0))
+					r.Crash(topologytest.Local(rnd.IntN(3)))
 				}
 				if err := r.Feed(s); err != nil {
 					t.Fatal(err)
@@ -216,7 +216,7 @@ func TestCrashesInOrder(t *testing.T) {
 			}
 			for _, s := range f.Steps {
 				if rnd.IntN(12) == 0 {
-					cut.Crash(topologytest.Local(rnd.IntN(2) == 0))
+					cut.Crash(topologytest.Local(rnd.IntN(3)))
 				}
 				for _, r := range []*Run{through, cut} {
 					if err := r.Feed(s); err != nil {

@@ -182,7 +182,7 @@ func playJoin(t *testing.T, seed uint64) {
 			t.Fatalf("seed %d: %s join, %d before, %d after, %d grace: step %d, %+v:\ngot  %v\nwant %v", seed, kind, before, after, grace, i, r, got, w.out)
 		}
 		if rnd.IntN(20) == 0 {
-			d.Restart(topologytest.Local(rnd.IntN(2) == 0))
+			d.Restart(topologytest.Local(rnd.IntN(3)))
 		}
 	}
 }

@@ -110,9 +110,9 @@ func playLRU(t *testing.T, seed uint64) {
 		d.Send(letters, key, value)
 		switch rnd.IntN(30) {
 		case 0:
-			d.Restart(topologytest.Local(rnd.IntN(2) == 0))
+			d.Restart(topologytest.Local(rnd.IntN(3)))
 		case 1:
-			d.Crash(topologytest.Local(rnd.IntN(2) == 0))
+			d.Crash(topologytest.Local(rnd.IntN(3)))
 		}
 	}
 	d.Commit()

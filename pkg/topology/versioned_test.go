@@ -65,7 +65,7 @@ func playVersions(t *testing.T, seed uint64) {
 				t.Fatalf("seed %d: step %d: %d were late, want %d", seed, i, n, late)
 			}
 			late = 0
-			d.Restart(topologytest.Local(rnd.IntN(2) == 0))
+			d.Restart(topologytest.Local(rnd.IntN(3)))
 		}
 		at := max(0, now-rnd.Int64N(2*history+20))
 		if rnd.IntN(4) == 0 {

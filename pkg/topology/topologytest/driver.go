@@ -35,6 +35,7 @@ type Driver struct {
 	now        int64 // wall clock, ms
 	engine     engine.Engine
 	openEngine func() engine.Engine
+	elsewhere  engine.Engine  // the other process's, once there has been one
 	tasks      [][]*task.Task // by sub-topology and partition
 	topics     map[string]*log
 	since      int // records since the last commit

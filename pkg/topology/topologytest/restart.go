@@ -70,13 +70,17 @@ func (l *log) take(p int32) []task.Message {
 }
 
 // Local says what becomes of local state in a restart.
-type Local bool
+type Local int
 
 const (
-	// KeepState restarts on the local state: what is there is not replayed.
-	KeepState Local = true
 	// LoseState throws local state away: all of it comes from the changelogs.
-	LoseState Local = false
+	LoseState Local = iota
+	// KeepState restarts on the local state: what is there is not replayed.
+	KeepState
+	// MoveState goes on at another process, which has nothing at first. Moved again,
+	// the tasks come back to where they were, and find what they left there: what has
+	// happened since comes from the changelogs.
+	MoveState
 )
 
 // Restart commits, stops every task, and starts it again as a new process would:
@@ -111,9 +115,16 @@ func (d *Driver) Crash(local Local) {
 	for _, l := range d.topics {
 		l.abort()
 	}
-	if local == LoseState {
+	switch local {
+	case LoseState:
 		d.engine = d.openEngine()
-	} else {
+	case MoveState:
+		d.flushEngine()
+		if d.elsewhere == nil {
+			d.elsewhere = d.openEngine()
+		}
+		d.engine, d.elsewhere = d.elsewhere, d.engine
+	case KeepState:
 		d.flushEngine()
 	}
 	d.open()
