@@ -46,7 +46,7 @@ func random(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// A scenario that is restarted at any steps, with its local state or without, puts out
+// A scenario that is restarted at any steps, with its local state or without, or at another process and back, puts out
 // what Kafka Streams puts out when it is not. Only how long a task has waited for an input
 // that is empty is not kept, neither here nor there: it is time that a process has spent,
 // which another one has not. What is waited for so long that this does not matter is
