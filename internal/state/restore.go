@@ -32,6 +32,9 @@ func NewRestorer(s *Store) (*Restorer, error) {
 	r.batch.Reset()
 	clear(s.entries)
 	s.bytes = 0
+	if g, ok := s.layout.(Versions); ok {
+		return r, g.begin(s)
+	}
 	return r, nil
 }
 

@@ -41,6 +41,16 @@ func (Versions) Each(key, row []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
+// begin prepares a store to be restored on top of what the engine has. It says that time
+// had come to the newest of the segments there, at least: what is replayed first may be of
+// a key whose entry is in one of them, which is looked for as far back as time allows.
+func (g Versions) begin(s *Store) error {
+	return s.Range(nil, binary.BigEndian.AppendUint64(nil, math.MaxUint64), true, func(key, _ []byte, _ int64) bool {
+		s.Observe(int64(binary.BigEndian.Uint64(key)) * g.Interval)
+		return false
+	})
+}
+
 // Replay implements Layout.
 func (g Versions) Replay(r *Restorer, key, value []byte, time int64) error {
 	if time < r.s.Live(g.Segments) {

@@ -1,0 +1,55 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
+)
+
+// A store is restored on top of local state that is behind, whose newest version of a key is a tombstone. The first record
+// that is replayed is of this key, and older than the tombstone: that must be found, although nothing has said yet that
+// time has come so far.
+func TestVersionsRestoreBehindTombstone(t *testing.T) {
+	const history = 500_000
+	eng, ns, g := memory.New(), engine.Namespace{Store: "rows"}, NewVersions(history)
+	s, err := Open(eng, ns, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(value []byte, at int64) {
+		t.Helper()
+		if _, ok, err := s.PutVersion([]byte("k"), value, at); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	put([]byte("first"), 10*history)
+	put(nil, 11*history)
+	s.Commit()
+	flush(t, s)
+
+	if s, err = Open(eng, ns, g); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewRestorer(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Apply([]byte("k"), []byte("second"), 10*history+100); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Write(engine.Position{Offset: 3}); err != nil {
+		t.Fatal(err)
+	}
+	s.Resume(11 * history)
+	var got []string
+	err = s.EachVersion([]byte("k"), func(value []byte, from, _ int64) bool {
+		got = append(got, fmt.Sprintf("%s from %d", value, from-10*history))
+		return true
+	})
+	if text := strings.Join(got, ", "); err != nil || text != " from 500000, second from 100, first from 0" {
+		t.Errorf("%s, %v", text, err)
+	}
+}
