@@ -55,6 +55,7 @@ type feed struct {
 
 	start   time.Time
 	written atomic.Int64
+	acked   atomic.Int64
 	took    time.Duration
 	err     error // the first; set when run has returned
 }
@@ -65,6 +66,7 @@ func (f *feed) run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	promise := func(_ *kgo.Record, err error) {
+		f.acked.Add(1)
 		if f.err == nil && err != nil {
 			f.err = err
 		}

@@ -99,7 +99,8 @@ func (s *stalls) tell(ctx context.Context, now time.Time) {
 	}
 	s.told = now
 	slices.Sort(which)
-	s.tr.Logf("%s nothing comes in %s: %s", stamp(now), strings.Join(which, ", "), s.tr.picture(ctx))
+	written, acked := s.tr.feed.written.Load(), s.tr.feed.acked.Load()
+	s.tr.Logf("%s nothing comes in %s: %d records were fed, of which the brokers have %d; %s", stamp(now), strings.Join(which, ", "), written, acked, s.tr.picture(ctx))
 }
 
 // end returns the longest stall of all.
