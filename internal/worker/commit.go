@@ -54,7 +54,7 @@ func (w *Worker) commit(ctx context.Context) error {
 	w.commits.Add(1)
 	now := time.Now()
 	took := now.Sub(began)
-	w.next = now.Add(max(took, rest))
+	w.next = now.Add(max(took/2, rest))
 	w.cfg.Recorder.Commit(took)
 	return w.maintain(ctx)
 }

@@ -37,8 +37,8 @@ type Config struct {
 	// Guarantee is ExactlyOnce by default.
 	Guarantee Guarantee
 	// CommitInterval is the longest time between commits, 100 ms by default. A
-	// worker that has nothing left to do commits sooner, but not within 5 ms of the
-	// commit before, nor sooner after it than that took.
+	// worker that has nothing left to do commits sooner, but not within 7 ms of the
+	// commit before, nor sooner after it than half of what that took.
 	CommitInterval time.Duration
 	// MaxTaskIdle is how long a task with several inputs waits for one that has
 	// been read to its end, before it goes on with the others: 0 by default.
