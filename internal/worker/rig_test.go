@@ -46,6 +46,8 @@ type rig struct {
 	f     *fetch.Fetcher
 	ended chan error
 
+	stopFetching func() // ends the fetcher, while there are brokers to take leave of
+
 	mu struct {
 		sync.Mutex
 		reopened []*Run
@@ -86,6 +88,7 @@ func inRig(t *testing.T, f func(t *testing.T, r *rig)) {
 		r.start()
 		f(t, r)
 		r.end()
+		r.stopFetching()
 	})
 }
 
@@ -122,7 +125,10 @@ func (r *rig) start() {
 	if r.f, err = fetch.New(r.Opts, 1<<20, func(_ *fetch.Feed, err error) { r.t.Error(err) }); err != nil {
 		r.t.Fatal(err)
 	}
-	go r.f.Run(r.t.Context())
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.f.Run(ctx) }()
+	r.stopFetching = func() { cancel(); <-done }
 	time.Sleep(time.Second)
 }
 
