@@ -76,7 +76,7 @@ func checkSessions(t *testing.T, times []int64, gap int64, opts ...topologytest.
 	for i, at := range times {
 		d.Pipe(in, topology.Record[string, int64]{Key: "a", Value: int64(i), Time: time.UnixMilli(at)})
 		if i%7 == 5 {
-			d.Restart(topologytest.Local(i%3))
+			d.Restart(topologytest.Local(i % 3))
 		}
 	}
 	d.Commit()

@@ -159,7 +159,7 @@ func (s *subject[T]) formed(checker serde.Checker, src []byte) error {
 	}
 	whole, part := checker.Check(src), checker.Check(form)
 	if (whole == nil) != (part == nil) {
-		return fmt.Errorf("Check of them returns %v, and of their form, %q, %v", whole, form, part)
+		return fmt.Errorf("of them Check returns %v, and of their form, %q, %v", whole, form, part)
 	}
 	return nil
 }
