@@ -32,10 +32,14 @@ func (m *Member) Prove(ctx context.Context, ask func(context.Context, Identity) 
 	rebalance := cmp.Or(m.cfg.RebalanceTimeout, time.Minute)
 	tick := time.NewTicker(session / 20)
 	defer tick.Stop()
-	var calm time.Time // when the last heartbeat was sent that told of no rebalance
+	var calm time.Time // when the last heartbeat was sent that told of no rebalance, or the generation was seen first
+	var last Identity
 	for {
 		id, lease, changed := m.own.standing()
 		sent := time.Now()
+		if !id.same(last) { // which is no sooner than the rebalance after it; to wait for a heartbeat might be for ever
+			last, calm = id, sent
+		}
 		var err error = ErrNoGeneration
 		if id.MemberID != "" {
 			within, cancel := context.WithTimeout(ctx, session/4)
@@ -52,6 +56,8 @@ func (m *Member) Prove(ctx context.Context, ask func(context.Context, Identity) 
 				until = late
 			}
 			lease.Extend(until)
+		case errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID):
+			lease.End() // who gives the tasks up must not wait to write
 		}
 		select {
 		case <-ctx.Done():

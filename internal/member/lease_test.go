@@ -117,3 +117,22 @@ func TestLeaseEnds(t *testing.T) {
 		}
 	})
 }
+
+// A rebalance may begin before the first heartbeat of a generation. Who gives tasks up in it must be able to write what they
+// have done, or nobody gets on: the group waits for him. When the group has thrown him out nothing waits any more.
+func TestLeaseInRebalanceFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &voice{}
+		m := proven(t, v)
+		v.say(kerr.RebalanceInProgress)
+		m.own.begin(Identity{MemberID: "m", Generation: 1})
+		time.Sleep(time.Millisecond)
+		first := m.Lease()
+		if !first.Holds() {
+			t.Error("nothing can be written")
+		}
+		v.say(kerr.UnknownMemberID)
+		time.Sleep(time.Second)
+		is(t, context.Cause(first.Context()), kafka.ErrLease)
+	})
+}
