@@ -93,8 +93,9 @@ type request struct {
 const MaxWait = 250 * time.Millisecond
 
 // New makes the consumer. room is how many bytes may be fetched ahead of the tasks, by
-// and large: a broker sends a batch that is larger than was asked for. broken is told of a feed that cannot be read on, with a *PositionError; it is
-// removed then. It is called by Run, and must not wait for it.
+// and large: a broker sends a batch that is larger than was asked for. broken is told of
+// a feed that cannot be read on, with a *PositionError; it is removed then. It is called
+// by Run, and must not wait for it.
 func New(opts []kgo.Opt, room int64, broken func(*Feed, error)) (*Fetcher, error) {
 	maxBytes := int32(min(max(room/8, minFetch), maxFetch))
 	cl, err := kgo.NewClient(append(opts,

@@ -105,14 +105,7 @@ func (l *loads) ask(now time.Time, workers int) bool {
 
 // watchLoad measures what tasks weigh.
 func (in *Instance) watchLoad(ctx context.Context) error {
-	tick := time.NewTicker(loadInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, loadInterval) {
 		busy := map[assign.Task]time.Duration{}
 		for t, run := range in.running() {
 			busy[t] = run.Busy()
@@ -123,4 +116,5 @@ func (in *Instance) watchLoad(ctx context.Context) error {
 			in.member.Rebalance()
 		}
 	}
+	return nil
 }

@@ -69,14 +69,7 @@ const endsInterval = 10 * time.Second
 
 // followEnds keeps known how far the inputs go.
 func (in *Instance) followEnds(ctx context.Context) error {
-	tick := time.NewTicker(endsInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, endsInterval) {
 		runs := in.running()
 		var tps []kafka.TopicPartition
 		for _, run := range runs {
@@ -98,6 +91,7 @@ func (in *Instance) followEnds(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (in *Instance) askEnds(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {

@@ -124,14 +124,8 @@ const (
 
 // reportRestores tells of restores while there are any.
 func (in *Instance) reportRestores(ctx context.Context) error {
-	tick := time.NewTicker(progressInterval)
-	defer tick.Stop()
-	for n := 0; ; {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	n := 0
+	for range every(ctx, progressInterval) {
 		all := in.restoring.news()
 		if len(all) > 0 && in.cfg.OnRestore != nil {
 			in.cfg.OnRestore(all)
@@ -143,6 +137,7 @@ func (in *Instance) reportRestores(ctx context.Context) error {
 			in.logRestores(live)
 		}
 	}
+	return nil
 }
 
 func (in *Instance) logRestores(live []Progress) {

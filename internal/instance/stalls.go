@@ -15,26 +15,20 @@ func (in *Instance) watchStalls(ctx context.Context) error {
 	if in.cfg.StallTimeout <= 0 {
 		return nil
 	}
-	tick := time.NewTicker(in.cfg.StallTimeout / 4)
-	defer tick.Stop()
 	watches := map[*worker.Worker]*worker.Watch{}
 	in.mu.Lock()
 	for _, w := range in.workers {
 		watches[w] = w.Watch()
 	}
 	in.mu.Unlock()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, in.cfg.StallTimeout/4) {
 		for w, watch := range watches {
 			if s, news := watch.Look(in.cfg.StallTimeout); news {
 				in.stalled(w, s)
 			}
 		}
 	}
+	return nil
 }
 
 // stalled notes the stall of a worker; nil is the end of one.

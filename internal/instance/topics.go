@@ -189,20 +189,14 @@ const purgeInterval = 30 * time.Second
 
 // purge deletes from the repartition topics what this process has committed.
 func (in *Instance) purge(ctx context.Context) error {
-	tick := time.NewTicker(purgeInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range every(ctx, purgeInterval) {
 		if upTo := in.purgeable(); len(upTo) > 0 {
 			if err := kafka.Purge(ctx, in.admin, upTo); err != nil && ctx.Err() == nil {
 				in.log.Warn("repartition topics could not be purged; they grow until that succeeds", "err", err)
 			}
 		}
 	}
+	return nil
 }
 
 // purgeable are the repartition partitions of this process's tasks and where they

@@ -227,9 +227,9 @@ func (w *Worker) untilCommit(now time.Time) time.Duration {
 
 // rest is for how long at least a worker waits after a commit before it commits again
 // because it has nothing else to do; half as long as the commit took if that is longer, so
-// that brokers which are slow already get less to do. Until the brokers have written the end of a
-// transaction to all its partitions they take nothing of the next one: who writes at
-// once is sent away for 20 ms (add.partitions.to.txn.retry.backoff.ms).
+// that brokers which are slow already get less to do. Until the brokers have written the
+// end of a transaction to all its partitions they take nothing of the next one: who
+// writes at once is sent away for 20 ms (add.partitions.to.txn.retry.backoff.ms).
 const rest = 7 * time.Millisecond
 
 // intake takes batches and commands in. It blocks only if there is nothing else
