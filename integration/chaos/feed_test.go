@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/leatstream/leat/integration/internal/topics"
 )
 
 // Names of topics, behind the application's.
@@ -48,43 +46,74 @@ var mix = []string{events, events, lefts, events, events, rows, events, events, 
 
 // A feed writes numbered records. The number is a record's value, and the time that it bears, in ms after the start.
 type feed struct {
-	topics  *topics.Topics
+	seeds   []string
+	logf    func(format string, args ...any)
 	prefix  string
 	rnd     *rand.Rand
 	deletes bool // some rows
 
 	start   time.Time
-	written atomic.Int64
-	acked   atomic.Int64
+	written atomic.Int64 // that a client was given
+	acked   atomic.Int64 // that the brokers have
+	failed  atomic.Int64 // of which only the brokers know whether they have them
 	took    time.Duration
-	err     error // the first; set when run has returned
+	err     error // set when run has returned
 }
 
-// run writes until ctx ends, and returns when all is acknowledged.
+// A writer is a feed's client.
+type writer struct {
+	*kgo.Client
+	broken atomic.Pointer[error] // the first error of a record, after which it may have given up
+}
+
+func (f *feed) writer() (*writer, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.seeds...), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(1<<18),
+		kgo.MetadataMinAge(500*time.Millisecond))
+	return &writer{Client: cl}, err
+}
+
+func (f *feed) write(ctx context.Context, w *writer, r *kgo.Record) {
+	f.written.Add(1)
+	w.Produce(ctx, r, func(_ *kgo.Record, err error) {
+		if err == nil {
+			f.acked.Add(1)
+			return
+		}
+		f.failed.Add(1)
+		w.broken.CompareAndSwap(nil, &err)
+	})
+}
+
+// run writes until ctx ends, and returns when it is known of each record what became of it. A client that fails is
+// replaced: it is not what is tested.
 func (f *feed) run(ctx context.Context) {
+	whole := context.WithoutCancel(ctx)
 	f.start = time.Now()
+	defer func() { f.took = time.Since(f.start) }()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	promise := func(_ *kgo.Record, err error) {
-		f.acked.Add(1)
-		if f.err == nil && err != nil {
-			f.err = err
-		}
+	var w *writer
+	if w, f.err = f.writer(); f.err != nil {
+		return
 	}
+	defer func() { w.Close() }()
 	for n := int64(0); ctx.Err() == nil; {
+		if err := w.broken.Load(); err != nil {
+			f.logf("%s the feed's client failed, and is replaced: %v", stamp(time.Now()), *err)
+			w.Close()
+			if w, f.err = f.writer(); f.err != nil {
+				return
+			}
+		}
 		for due := int64(time.Since(f.start).Seconds() * float64(rate())); n < due; n++ {
-			f.topics.Client.Produce(context.WithoutCancel(ctx), f.record(n), promise)
-			f.written.Add(1)
+			f.write(whole, w, f.record(n))
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 		}
 	}
-	f.took = time.Since(f.start)
-	if err := f.topics.Client.Flush(context.WithoutCancel(ctx)); err != nil && f.err == nil {
-		f.err = err
-	}
+	f.err = w.Flush(whole)
 }
 
 const (
@@ -114,8 +143,8 @@ func (f *feed) record(n int64) *kgo.Record {
 
 // end writes a record without a key to each partition of the topics that are joined, so that none of theirs waits for
 // another.
-func (f *feed) end(ctx context.Context, seeds []string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(seeds...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+func (f *feed) end(ctx context.Context) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.seeds...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func (tr *trial) drained(end time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := tr.feed.end(tr.ctx, tr.cluster.Seeds); err != nil {
+	if err := tr.feed.end(tr.ctx); err != nil {
 		return err
 	}
 	if err := tr.reached(end, ends); err != nil {

@@ -99,7 +99,7 @@ func (s *stalls) tell(ctx context.Context, now time.Time) {
 	}
 	s.told = now
 	slices.Sort(which)
-	written, acked := s.tr.feed.written.Load(), s.tr.feed.acked.Load()
+	written, acked := s.tr.feed.written.Load()-s.tr.feed.failed.Load(), s.tr.feed.acked.Load()
 	s.tr.Logf("%s nothing comes in %s: %d records were fed, of which the brokers have %d; %s", stamp(now), strings.Join(which, ", "), written, acked, s.tr.picture(ctx))
 }
 

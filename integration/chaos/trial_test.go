@@ -69,7 +69,7 @@ func newTrial(t *testing.T, a *arena, g guarantee) *trial {
 		names = append(names, tr.app+name)
 	}
 	tr.must(tr.topics.Create(ctx, partitions, names...))
-	tr.feed = &feed{topics: tr.topics, prefix: tr.app, rnd: rand.New(rand.NewPCG(*seed, 0)), deletes: g == exactlyOnce}
+	tr.feed = &feed{seeds: a.cluster.Seeds, logf: t.Logf, prefix: tr.app, rnd: rand.New(rand.NewPCG(*seed, 0)), deletes: g == exactlyOnce}
 	var behind []string
 	for _, p := range a.proxies {
 		behind = append(behind, p.Addr())
@@ -128,7 +128,7 @@ func (tr *trial) run(share time.Duration) {
 	enough()
 	fed.Wait()
 	tr.must(tr.feed.err)
-	tr.result.records = tr.feed.written.Load()
+	tr.result.records = tr.feed.acked.Load()
 
 	if err := tr.drained(last.Add(leastLate)); err != nil {
 		tr.Errorf("%v after the last fault: %v", leastLate, err)

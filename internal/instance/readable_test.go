@@ -41,6 +41,9 @@ func (w walk) Next() bool {
 	return w.Iterator.Next()
 }
 
+// opaque is a serde whose bytes only decoding tells anything of.
+type opaque struct{ serde.Serde[[]byte] }
+
 // One value of a thousand, in the middle of its store, is of a version that the service
 // does not know. It does not start: not on the disk that has the value, nor on one that is
 // restored. Who knows the version starts without a walk through the store.
@@ -49,7 +52,7 @@ func TestOneUnreadableValue(t *testing.T) {
 		w := newWorld(t, 1, "rows")
 		plan := func(s serde.Serde[string]) *task.Plan {
 			b := topology.New()
-			b.From(topology.NewTopic("rows", serde.Bytes, serde.String)).Table(store.KeyValue("rows", serde.Bytes, s))
+			b.From(topology.NewTopic("rows", serde.Bytes, serde.String)).Table(store.KeyValue("rows", serde.Serde[[]byte](opaque{serde.Bytes}), s))
 			return built(t, b)
 		}
 		up := func(v string) (string, error) { return v, nil }
@@ -85,7 +88,7 @@ func TestOneUnreadableValue(t *testing.T) {
 		run(kept(second), 0, 1000)
 		steps.Store(0)
 		run(kept(second), 0, 0)
-		if n := steps.Load(); n > 200 { // both ends, for the keys
+		if n := steps.Load(); n > 100 {
 			t.Errorf("a start that finds nothing wrong looked at %d entries", n)
 		}
 		lost := w.config(third)

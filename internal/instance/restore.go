@@ -185,6 +185,7 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	if in.cfg.MaxTaskIdle < 0 {
 		idle = -1 // of any unit
 	}
+	began := time.Now()
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
 		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
@@ -196,6 +197,9 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	})
 	if err != nil {
 		return nil, err
+	}
+	if took := time.Since(began); took > time.Second {
+		in.log.Info("read all of a store to see whether this build can decode it: values with versions need not be read", "task", s.task, "took", took.Round(time.Millisecond))
 	}
 	run := &worker.Run{Task: t, Claim: s.claim, Tag: s, Feeds: make([]*fetch.Feed, len(s.sub.Topics))}
 	for _, tp := range inputs {

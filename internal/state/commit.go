@@ -142,7 +142,7 @@ func (s *Store) Flush(b *engine.Batch) {
 	for _, e := range s.pending {
 		if e.cur.ok {
 			b.Set(s.ns, e.key, e.cur.raw)
-			s.forms.noteEntry(s.layout, e.key, e.cur.data())
+			s.forms.noteOwn(s.layout, e.key, e.cur.data())
 		} else if !e.absent {
 			b.Delete(s.ns, e.key)
 		}

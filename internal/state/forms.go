@@ -19,8 +19,10 @@ import (
 // They are not safe for concurrent use.
 type Forms interface {
 	// Each shows the forms in an entry, as the changelog has it, each with the place of
-	// its serde among the store's. They are valid during the call of show only.
-	Each(key, value []byte, show func(serde int, form []byte) error) error
+	// its serde among the store's. They are valid during the call of show only. An error
+	// is that of show or says what cannot be read. own says that it can be, for this
+	// program has written it.
+	Each(key, value []byte, own bool, show func(serde int, form []byte) error) error
 	// Check says whether a serde can read what has that form.
 	Check(serde int, form []byte) error
 }
@@ -36,7 +38,7 @@ const (
 var formsKey = []byte("forms")
 
 // formsVersion is what the bytes of a set begin with.
-const formsVersion = 1
+const formsVersion = 2
 
 // A formSet is the set of forms in a store.
 type formSet struct {
@@ -52,7 +54,8 @@ type formSet struct {
 	some  [maxParts]bool
 	key   []byte // scratch
 	show  func(serde int, form []byte) error
-	entry func(key, value []byte) error
+	ours  func(key, value []byte) error // an entry that this program has written
+	entry func(key, value []byte) error // one that anybody has
 }
 
 // loadForms returns what is kept of a store in a namespace. Without forms it only keeps
@@ -75,7 +78,8 @@ func (f *formSet) keep(forms Forms) {
 		f.note(serde, form)
 		return nil
 	}
-	f.entry = func(key, value []byte) error { return f.forms.Each(key, value, f.show) }
+	f.ours = func(key, value []byte) error { return f.forms.Each(key, value, true, f.show) }
+	f.entry = func(key, value []byte) error { return f.forms.Each(key, value, false, f.show) }
 }
 
 // empty says that the store holds nothing.
@@ -86,12 +90,18 @@ func (f *formSet) empty() {
 	f.dirty = true
 }
 
-// noteEntry notes the forms in an entry that is on its way to the engine.
-func (f *formSet) noteEntry(l Layout, key, value []byte) {
+// noteEntry notes the forms in an entry that is on its way to the engine, and that
+// anybody may have written.
+func (f *formSet) noteEntry(l Layout, key, value []byte) { f.noteBy(f.entry, l, key, value) }
+
+// noteOwn is noteEntry for what this program has written, or has read before.
+func (f *formSet) noteOwn(l Layout, key, value []byte) { f.noteBy(f.ours, l, key, value) }
+
+func (f *formSet) noteBy(each func(key, value []byte) error, l Layout, key, value []byte) {
 	if f.forms == nil || !f.whole {
 		return
 	}
-	if _, err := logged(l, key, value, f.entry); err != nil {
+	if _, err := logged(l, key, value, each); err != nil {
 		f.lose() // a start says what is wrong with it
 	}
 }
@@ -186,7 +196,7 @@ func (f *formSet) readable(each func(fn func(key, value []byte) error) error) er
 		found.add(serde, form)
 		return err
 	}
-	if err := each(func(key, value []byte) error { return f.forms.Each(key, value, show) }); err != nil {
+	if err := each(func(key, value []byte) error { return f.forms.Each(key, value, false, show) }); err != nil {
 		return err
 	}
 	f.all, f.whole, f.some = found.all, found.whole, [maxParts]bool{}

@@ -20,7 +20,7 @@ type versions struct {
 
 var errVersion = errors.New("unknown")
 
-func (v versions) Each(_, value []byte, show func(int, []byte) error) error {
+func (v versions) Each(_, value []byte, own bool, show func(int, []byte) error) error {
 	if len(value) == 0 {
 		return errors.New("nothing")
 	}
@@ -180,7 +180,9 @@ func TestFormsNotKnown(t *testing.T) {
 // wholes are versions of which each value is a form.
 type wholes struct{ versions }
 
-func (w wholes) Each(_, value []byte, show func(int, []byte) error) error { return show(1, value) }
+func (w wholes) Each(_, value []byte, own bool, show func(int, []byte) error) error {
+	return show(1, value)
+}
 
 // Every value in a row of versions counts, and what is not data does not.
 func TestFormsOfLayouts(t *testing.T) {

@@ -41,7 +41,7 @@ func (w *Whole) Readable() (err error) {
 	if w.made == nil {
 		err = w.Shared.Readable()
 	} else {
-		err = readable(w.made, w.spec.Decoder, Changelog(w.app, w.spec.Store))
+		err = w.made.Readable()
 	}
 	if err != nil {
 		return fmt.Errorf("global table %s, topic %s: %w", w.spec.Store, w.spec.Topic, err)

@@ -63,9 +63,6 @@ type Global struct {
 	// Forms returns who tells the forms of the rows as a topic has them: this one or, of rows
 	// that are made, the changelog that there would be; nil if nobody can.
 	Forms func(topic string) state.Forms
-	// Decoder returns what decodes of a row that is made that of which nobody can tell the
-	// form; nil if there is nothing of that kind.
-	Decoder func(topic string) func(key, value []byte) error
 	// Make returns what makes rows of the topic's records; nil if the records are rows.
 	Make func(rows *state.Store, app string) func(*Message) error
 }
@@ -131,9 +128,6 @@ type Store struct {
 	Headers []Header          // of every changelog record that has a value
 	// Forms returns who tells the forms of the changelog's entries; nil if nobody can.
 	Forms func(changelog string) state.Forms
-	// Decoder returns what decodes of an entry of the changelog that of which nobody can
-	// tell the form; nil if there is nothing of that kind.
-	Decoder func(changelog string) func(key, value []byte) error
 }
 
 // Open opens a partition of the store in eng.

@@ -91,8 +91,10 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		if err != nil {
 			return nil, fmt.Errorf("task %s: %w", t.ID(), err)
 		}
-		if err := t.readable(spec, s); err != nil {
-			return nil, err
+		// Found at the first record instead, the task would fail again and again on what no
+		// policy passes over.
+		if err := s.Readable(); err != nil {
+			return nil, &Error{Task: t.ID(), Node: "store " + spec.Name, Err: err}
 		}
 		p := &StorePartition{Store: spec, Index: i, State: s, Input: -1}
 		if spec.Source.Name != "" {

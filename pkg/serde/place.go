@@ -123,6 +123,26 @@ type Formed interface {
 	AppendForm(dst, src []byte) []byte
 }
 
+// A Doubter is a Formed serde whose forms do not say all. Doubts says of a form, with which
+// Check finds no fault, whether there may be bytes of it that cannot be read: those are
+// decoded, once by each build of the program, before a task runs. Doubts is used
+// concurrently.
+type Doubter interface {
+	Doubts(form []byte) bool
+}
+
+// Doubts says whether s may be unable to read bytes of that form, which its Check takes. A
+// serde that is no Checker may be, whatever the form.
+func Doubts(s any, form []byte) bool {
+	switch s := s.(type) {
+	case Doubter:
+		return s.Doubts(form)
+	case Checker:
+		return false
+	}
+	return true
+}
+
 // AppendForm appends the form of src to dst: what s says of it, if it is Formed; all of
 // src, if it is a Checker; else nothing. It is for serdes around others, and for stores.
 func AppendForm(s any, dst, src []byte) []byte {

@@ -43,3 +43,11 @@ type Schematic[T any] interface {
 	// promises of Serde.Decode and is used concurrently.
 	Reader(w Schema) (func(src []byte) (T, error), error)
 }
+
+// A ReadsAller is a Schematic that can tell whether what Reader returns for w can read
+// everything that is written with w, or only some of it. If it cannot tell, each value of a
+// store that was written with another schema is decoded by each build of the program,
+// before a task runs.
+type ReadsAller interface {
+	ReadsAll(w Schema) bool
+}

@@ -28,13 +28,14 @@ type Migration[T any] struct {
 	decode  func(src []byte) (T, error)
 	check   func(src []byte) error
 	form    func(dst, src []byte) []byte
+	doubts  func(form []byte) bool
 	start   func(context.Context) error
 	at      func(Place) Migration[T]
 }
 
 // Migrate reads what s wrote as version, and makes of it what the service knows today.
 func Migrate[T, Old any](version uint32, s Serde[Old], up func(Old) (T, error)) Migration[T] {
-	m := Migration[T]{version: version, check: checkOf(s)}
+	m := Migration[T]{version: version, check: checkOf(s), doubts: doubtsOf(s)}
 	m.form = func(dst, src []byte) []byte { return AppendForm(s, dst, src) }
 	m.decode = func(src []byte) (v T, err error) {
 		old, err := s.Decode(src)
@@ -188,6 +189,23 @@ func (s *versionedSerde[T]) AppendForm(dst, src []byte) []byte {
 		return append(dst, src[:n]...)
 	}
 	return m.form(append(dst, src[:len(src)-len(rest)]...), rest)
+}
+
+// Doubts serves Doubter: who writes versions says by them which values are alike, unless what
+// is inside knows more.
+func (s *versionedSerde[T]) Doubts(form []byte) bool {
+	if rest, ok := s.ours(form); ok {
+		return doubtsOf(s.current)(rest)
+	}
+	m, rest, err := s.migration(form)
+	return err == nil && m.doubts(rest)
+}
+
+func doubtsOf(s any) func(form []byte) bool {
+	if d, ok := s.(Doubter); ok {
+		return d.Doubts
+	}
+	return func([]byte) bool { return false }
 }
 
 // A VersionError says that a value was written with a version that a Versioned serde

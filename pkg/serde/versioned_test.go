@@ -93,6 +93,11 @@ func TestVersionedErrors(t *testing.T) {
 			t.Errorf("%s: Check of the form, %q: %v", c.name, form, err)
 		}
 	}
+	for src, want := range map[string]bool{"\x03[]": false, "\x02[]": false, "\x09": false} {
+		if got := serde.Doubts(strict, []byte(src)); got != want {
+			t.Errorf("%q leaves a doubt: %v", src, got)
+		}
+	}
 	twice := serde.Versioned(2, serde.JSON[customer](), serde.Migrate(2, serde.JSON[customer2](), fromSecond))
 	if err := twice.(serde.Starter).Start(t.Context(), serde.Reads); err == nil {
 		t.Error("a version that is given twice is accepted")

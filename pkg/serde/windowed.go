@@ -115,6 +115,16 @@ func (s sessionWindowed[K]) AppendForm(dst, src []byte) []byte {
 	return appendForm(s.inner, dst, src, 16)
 }
 
+// Doubts serves Doubter.
+func (s timeWindowed[K]) Doubts(form []byte) bool {
+	return Doubts(s.inner, form[:max(0, len(form)-8)])
+}
+
+// Doubts serves Doubter.
+func (s sessionWindowed[K]) Doubts(form []byte) bool {
+	return Doubts(s.inner, form[:max(0, len(form)-16)])
+}
+
 func appendForm(s any, dst, src []byte, tail int) []byte {
 	var window [16]byte
 	return append(AppendForm(s, dst, src[:max(0, len(src)-tail)]), window[:tail]...)

@@ -58,10 +58,14 @@ type Serdes struct {
 type part struct {
 	name  string // of what it is
 	serde any
-	read  func(src []byte) error // decodes
+	read  func(src []byte) error // decodes; nil if there is nothing that cannot be
 }
 
 func partOf[T any](name string, s serde.Serde[T]) part {
+	switch any(s) {
+	case any(serde.String), any(serde.Bytes):
+		return part{name: name, serde: s}
+	}
 	return part{name, s, func(src []byte) error {
 		_, err := s.Decode(src)
 		return err
@@ -165,87 +169,6 @@ func (s Serdes) Start(ctx context.Context, changelog string) error {
 		all = append(all, p.serde)
 	}
 	return serde.Start(ctx, serde.Reads|serde.Writes, all...)
-}
-
-// Decoder returns what decodes of an entry, as the changelog has it, what serdes wrote that
-// are no Checker; nil if there are none.
-func (s Serdes) Decoder(changelog string) func(key, value []byte) error {
-	if s.at == nil {
-		return nil
-	}
-	parts, some := s.at(changelog), false
-	for i := range parts {
-		if _, ok := parts[i].serde.(serde.Checker); ok {
-			parts[i].read = nil
-		} else {
-			some = true
-		}
-	}
-	if !some {
-		return nil
-	}
-	show := func(i int, src []byte) error {
-		if parts[i].read == nil {
-			return nil
-		}
-		if err := parts[i].read(src); err != nil {
-			return parts[i].about(fmt.Errorf("%w: %w", serde.ErrUnreadable, err))
-		}
-		return nil
-	}
-	return func(key, value []byte) error { return s.cut(key, value, show) }
-}
-
-// Forms returns who tells the forms of entries, as the changelog has them, by the serdes
-// that are Checkers; nil if none is.
-func (s Serdes) Forms(changelog string) state.Forms {
-	if s.at == nil {
-		return nil
-	}
-	f := &forms{parts: s.at(changelog), cut: s.cut}
-	f.visit = f.form
-	some := false
-	for i := range f.parts {
-		checker, ok := f.parts[i].serde.(serde.Checker)
-		f.checkers = append(f.checkers, checker)
-		some = some || ok
-	}
-	if !some {
-		return nil
-	}
-	return f
-}
-
-// forms tell those of a store's entries.
-type forms struct {
-	parts    []part
-	checkers []serde.Checker // nil where there is none
-	cut      cutFn
-	visit    func(i int, src []byte) error
-	show     func(i int, form []byte) error // of the entry in hand
-	buf      []byte
-}
-
-// Each implements state.Forms.
-func (f *forms) Each(key, value []byte, show func(i int, form []byte) error) error {
-	f.show = show
-	return f.cut(key, value, f.visit)
-}
-
-func (f *forms) form(i int, src []byte) error {
-	if f.checkers[i] == nil {
-		return nil
-	}
-	f.buf = serde.AppendForm(f.checkers[i], f.buf[:0], src)
-	return f.show(i, f.buf)
-}
-
-// Check implements state.Forms.
-func (f *forms) Check(i int, form []byte) error {
-	if i >= len(f.checkers) || f.checkers[i] == nil {
-		return nil // of a store that had more serdes once, or others
-	}
-	return f.parts[i].about(f.checkers[i].Check(form))
 }
 
 // about says of an error which part of an entry it is that cannot be read.

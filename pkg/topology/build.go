@@ -191,8 +191,8 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
 		st := task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Forms: spec.Serdes.Forms}
-		if st.Source == (task.Topic{}) { // else others write there, who may have written anything
-			st.Decoder = spec.Serdes.Decoder
+		if st.Source != (task.Topic{}) {
+			st.Forms = spec.Serdes.ForeignForms
 		}
 		sub.Stores = append(sub.Stores, st)
 	}

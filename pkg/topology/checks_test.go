@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -281,8 +282,66 @@ func TestUnreadableInTheMiddle(t *testing.T) {
 	}
 }
 
-// A serde that is not asked to check has to decode some of the store: what it cannot read
-// is found before the first record.
+// Who knows only by decoding what can be read finds the one value that cannot before the
+// first record, too, wherever it is.
+func TestUndecodableInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, build := range map[string]func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]){
+		"store rows": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			b.From(in).Table(store.KeyValue("rows", serde.String, s))
+		},
+		"store windows": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			topology.Windowed(b.From(in), window.Tumbling(time.Hour)).Reduce(store.Window("windows", serde.String, s), func(_, v string) string { return v })
+		},
+		"store keys": func(b *topology.Builder, in topology.Topic[string, string], s serde.Serde[string]) {
+			b.From(in).SelectKey(func(r topology.Record[string, string]) string { return r.Value }).Repartition(topology.NewRepartition("r", serde.String, serde.String)).Table(store.KeyValue("keys", s, serde.String))
+		},
+	} {
+		version := func(s serde.Serde[string]) (*topology.Builder, topology.Topic[string, string]) {
+			b, in := topology.New(), topology.NewTopic("in", serde.String, serde.String)
+			build(b, in, s)
+			return b, in
+		}
+		var failed error
+		b, in := version(anything{})
+		d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+		for i := range 600 {
+			d.Send(in, fmt.Sprintf("k%03d", i), cmp.Or(map[int]string{300: "word"}[i], fmt.Sprint(i)))
+		}
+		for _, local := range []topologytest.Local{topologytest.KeepState, topologytest.LoseState} {
+			failed = nil
+			b, _ := version(numerals{})
+			if d.Upgrade(b, local); !errors.Is(failed, serde.ErrUnreadable) || !strings.Contains(failed.Error(), `node "`+name+`": `) || !strings.Contains(failed.Error(), "word is no number") {
+				t.Errorf("%s, state is kept %v: %v", name, local, failed)
+			}
+			failed = nil
+			b, _ = version(anything{})
+			if d.Upgrade(b, local); failed != nil {
+				t.Fatalf("%s, state is kept %v: %v", name, local, failed)
+			}
+		}
+	}
+}
+
+// anything and numerals are two formats that cannot be told apart without decoding.
+type (
+	anything struct{ serde.Serde[string] }
+	numerals struct{}
+)
+
+func (anything) Append(dst []byte, v string) ([]byte, error) { return serde.String.Append(dst, v) }
+func (anything) Decode(src []byte) (string, error)           { return string(src), nil }
+
+func (numerals) Append(dst []byte, v string) ([]byte, error) { return serde.String.Append(dst, v) }
+
+func (numerals) Decode(src []byte) (string, error) {
+	if strings.Trim(string(src), "0123456789") != "" {
+		return "", fmt.Errorf("%s is no number", src)
+	}
+	return string(src), nil
+}
+
+// A topic's format may be exchanged for another.
 func TestStoreOfAnotherFormat(t *testing.T) {
 	t.Parallel()
 	in := topology.NewTopic("in", serde.String, serde.String)

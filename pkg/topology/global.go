@@ -23,7 +23,7 @@ type GlobalTable[K, V any] struct {
 // topic is its own changelog: st needs none, and its serdes must read what the topic
 // holds.
 func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) GlobalTable[K, V] {
-	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.Forms})
+	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.ForeignForms})
 	topic.key, topic.value = st.Serdes()
 	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
 	topic = topic.placed(topic.name, false)
@@ -45,7 +45,7 @@ func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) Gl
 // alone.
 func (b *Builder) GlobalStore[TK, TV, K, V any](topic Topic[TK, TV], st store.KV[K, V], fill func(rows *store.View[K, V], r Record[TK, TV]) error) GlobalTable[K, V] {
 	serdes := st.Spec().Serdes
-	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: serdes.Forms, Decoder: serdes.Decoder, Make: filling(topic, st, fill)})
+	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: serdes.Forms, Make: filling(topic, st, fill)})
 	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
 	b.checks = append(b.checks, func(ctx context.Context, app string) error {
 		return at("global store "+st.Name(), serdes.Start(ctx, task.Changelog(app, st.Name())))

@@ -125,6 +125,13 @@ func (c *Codec[T]) Reader(w serde.Schema) (func(src []byte) (T, error), error) {
 	return c.reader(writer)
 }
 
+// ReadsAll serves serde.ReadsAller: it is false if the writer has branches of unions or
+// symbols of enums that this codec's schema lacks.
+func (c *Codec[T]) ReadsAll(w serde.Schema) bool {
+	writer, err := Load(w)
+	return err == nil && c.err == nil && len(Compatible(writer, c.schema)) == 0
+}
+
 func (c *Codec[T]) reader(writer *Schema) (func(src []byte) (T, error), error) {
 	s, err := plan(writer, c.schema)
 	if err != nil {

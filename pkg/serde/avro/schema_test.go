@@ -244,3 +244,30 @@ func TestSingleObject(t *testing.T) {
 		t.Error("a schema that cannot be read is known")
 	}
 }
+
+// A symbol that the reader lacks leaves a doubt; what the reader has and the
+// writer lacks does not.
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	wide, narrow := `{"type":"enum","name":"E","symbols":["A","B"]}`, `{"type":"enum","name":"E","symbols":["A"]}`
+	for _, c := range []struct {
+		reader, writer string
+		doubt          bool
+	}{{narrow, wide, true}, {wide, narrow, false}, {wide, wide, false}} {
+		codec := avro.Of[string](c.reader)
+		if got := codec.ReadsAll(serde.Schema{Type: serde.AvroSchema, Text: c.writer}); got == c.doubt {
+			t.Errorf("%s reads all of %s: %v", c.reader, c.writer, got)
+		}
+		written, err := avro.Of[string](c.writer).SingleObject().Append(nil, "A")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := codec.SingleObject(c.writer)
+		if got := serde.Doubts(s, s.AppendForm(nil, written)); got != c.doubt || serde.Doubts(s, nil) {
+			t.Errorf("%s of %s: a doubt %v", c.reader, c.writer, got)
+		}
+	}
+	if avro.Of[string](narrow).ReadsAll(serde.Schema{Type: serde.AvroSchema, Text: "none"}) {
+		t.Error("what is no schema is read")
+	}
+}

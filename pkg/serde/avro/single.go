@@ -17,6 +17,7 @@ type SingleObject[T any] struct {
 	err     error
 	header  []byte
 	readers map[uint64]func(src []byte) (T, error)
+	partly  map[uint64]bool // not everything that was written with that schema can be read
 }
 
 const headerLen = 10
@@ -34,11 +35,13 @@ func (c *Codec[T]) SingleObject(writers ...string) *SingleObject[T] {
 	}
 	s.header = binary.LittleEndian.AppendUint64([]byte{0xC3, 0x01}, c.schema.fingerprint)
 	s.readers = map[uint64]func([]byte) (T, error){c.schema.fingerprint: c.decode}
+	s.partly = map[uint64]bool{}
 	var errs []error
 	for _, text := range writers {
 		w, err := Parse(text, c.schema.references...)
 		if err == nil && s.readers[w.fingerprint] == nil {
 			s.readers[w.fingerprint], err = c.reader(w)
+			s.partly[w.fingerprint] = len(Compatible(w, c.schema)) > 0
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -88,6 +91,12 @@ func (s *SingleObject[T]) Decode(src []byte) (T, error) {
 // AppendForm serves serde.Formed: the form is the marker and the fingerprint.
 func (s *SingleObject[T]) AppendForm(dst, src []byte) []byte {
 	return append(dst, src[:min(len(src), headerLen)]...)
+}
+
+// Doubts serves serde.Doubter: there is a doubt if the form's schema has branches of unions or
+// symbols of enums that the codec's lacks.
+func (s *SingleObject[T]) Doubts(form []byte) bool {
+	return len(form) >= headerLen && s.partly[binary.LittleEndian.Uint64(form[2:])]
 }
 
 // Check says whether src was written with a schema that s knows.

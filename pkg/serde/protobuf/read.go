@@ -114,14 +114,19 @@ func messageNamed(f protoreflect.FileDescriptor, name protoreflect.FullName) pro
 // readable returns why a message that was written as theirs cannot be read as ours: all
 // reasons.
 func readable(theirs, ours protoreflect.MessageDescriptor) error {
+	return errors.Join(compare(theirs, ours).errs...)
+}
+
+func compare(theirs, ours protoreflect.MessageDescriptor) comparison {
 	c := comparison{seen: map[[2]protoreflect.FullName]bool{}}
 	c.message(theirs, ours)
-	return errors.Join(c.errs...)
+	return c
 }
 
 type comparison struct {
-	seen map[[2]protoreflect.FullName]bool // messages may hold themselves
-	errs []error
+	seen   map[[2]protoreflect.FullName]bool // messages may hold themselves
+	errs   []error
+	partly bool // some messages cannot be read, by what their values are
 }
 
 func (c *comparison) message(theirs, ours protoreflect.MessageDescriptor) {
@@ -142,6 +147,8 @@ func (c *comparison) message(theirs, ours protoreflect.MessageDescriptor) {
 			c.fail(f, "is %s, and %s is written", typeOf(f), typeOf(w))
 		case wireType(f.Kind()) != wireType(w.Kind()):
 			c.fail(f, "is %s, and %s is written", typeOf(f), typeOf(w))
+		case f.Kind() == protoreflect.StringKind && w.Kind() == protoreflect.BytesKind:
+			c.partly = true // they need not be UTF-8
 		case f.Message() != nil && w.Message() != nil:
 			c.message(w.Message(), f.Message())
 		}

@@ -85,6 +85,17 @@ func (s *Serde[T]) Reader(w serde.Schema) (func(src []byte) (T, error), error) {
 	return s.Decode, nil
 }
 
+// ReadsAll serves serde.ReadsAller: it is false if bytes were written that are text here.
+func (s *Serde[T]) ReadsAll(w serde.Schema) bool {
+	ours := s.message.Descriptor()
+	theirs, err := find(w, ours.FullName())
+	if err != nil {
+		return false
+	}
+	c := compare(theirs, ours)
+	return !c.partly && len(c.errs) == 0
+}
+
 // Same reports whether w is T's own schema, however it is written.
 func (s *Serde[T]) Same(w serde.Schema) bool {
 	file, err := compile(w)

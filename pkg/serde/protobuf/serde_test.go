@@ -117,6 +117,10 @@ func TestReader(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+		all := c.want == "" && c.name != "wider types" // bytes need not be text
+		if got := s.ReadsAll(serde.Schema{Type: serde.ProtobufSchema, Text: head + c.text}); got != all {
+			t.Errorf("%s: all of it is read: %v", c.name, got)
+		}
 	}
 	w := serde.Schema{Type: serde.ProtobufSchema, Text: head + `message A {} message Order {}`}
 	for place, want := range map[int]string{0: "the message is leat.test.A", 1: "", 2: "no message at [2]"} {

@@ -396,11 +396,25 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+	for f, want := range map[serde.Schematic[string]]bool{text{field: "b", preset: "x"}: true, knowing{text{field: "b", preset: "x"}}: false} {
+		s := serde.At(r.another().Serde(f, Options{}), inValue)
+		if got := serde.Doubts(s, []byte(entry)); got != want {
+			t.Errorf("%T leaves a doubt: %v", f, got)
+		}
+		if serde.Doubts(s, nil) {
+			t.Errorf("%T: nothing leaves a doubt", f)
+		}
+	}
 	r.down.Store(true)
 	if err := check(text{field: "a"}, entry); errors.Is(err, serde.ErrUnreadable) || !errors.Is(err, serde.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 }
+
+// knowing is a text that reads all of what it reads.
+type knowing struct{ text }
+
+func (knowing) ReadsAll(serde.Schema) bool { return true }
 
 // A schema's references are found, or registered, and come back with it.
 func TestReferences(t *testing.T) {

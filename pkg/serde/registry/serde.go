@@ -139,11 +139,11 @@ func (s *placed[T]) Decode(src []byte) (v T, err error) {
 	if err != nil {
 		return v, s.undecodable(src, err)
 	}
-	read, err := s.reader(f)
+	r, err := s.reading(f)
 	if err != nil {
 		return v, s.about(err)
 	}
-	return read(rest)
+	return r.read(rest)
 }
 
 // DecodeRecord serves serde.HeaderDecoder.
@@ -160,11 +160,11 @@ func (s *placed[T]) DecodeRecord(src []byte, h serde.Headers) (v T, err error) {
 	if err != nil {
 		return v, s.undecodable(src, fmt.Errorf("header %s: %w", name, err))
 	}
-	read, err := s.reader(f)
+	r, err := s.reading(f)
 	if err != nil {
 		return v, s.about(err)
 	}
-	if v, err = read(src); err == nil {
+	if v, err = r.read(src); err == nil {
 		h.Delete(name)
 	}
 	return v, err
@@ -192,7 +192,7 @@ func (s *placed[T]) Check(src []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", serde.ErrUnreadable, s.undecodable(src, err))
 	}
-	if _, err = s.reader(f); err != nil && !errors.Is(err, serde.ErrUnavailable) {
+	if _, err = s.reading(f); err != nil && !errors.Is(err, serde.ErrUnavailable) {
 		err = fmt.Errorf("%w: %w", serde.ErrUnreadable, s.about(err))
 	}
 	return err
@@ -209,6 +209,17 @@ func (s *placed[T]) AppendForm(dst, src []byte) []byte {
 		return append(dst, src[:min(len(src), n)]...)
 	}
 	return append(dst, f...)
+}
+
+// Doubts serves serde.Doubter: there is none of what was written with the schema that this
+// service writes, or with one of which the format says that all of it can be read.
+func (s *placed[T]) Doubts(form []byte) bool {
+	f, _, err := cut(form, s.schema.Type)
+	if err != nil {
+		return false // Check says what is wrong
+	}
+	r, err := s.reading(f)
+	return err == nil && !r.all
 }
 
 // headed is a serde that names the schema in a header.
@@ -245,6 +256,7 @@ type readers[T any] struct {
 // reading is the decoder of one schema, or why there is none.
 type reading[T any] struct {
 	read  func(src []byte) (T, error)
+	all   bool // that is written with it can be read
 	err   error
 	until time.Time // that err holds; the schema may appear meanwhile
 }
@@ -256,14 +268,14 @@ const (
 	maxUnreadable = 1000
 )
 
-// reader returns the decoder of what f names.
-func (r *readers[T]) reader(f frame) (func(src []byte) (T, error), error) {
+// reading returns the decoder of what f names.
+func (r *readers[T]) reading(f frame) (reading[T], error) {
 	if k, ok := (*r.known.Load())[string(f)]; ok && (k.err == nil || time.Now().Before(k.until)) {
-		return k.read, k.err
+		return k, k.err
 	}
 	w, err := r.client.schema(f)
 	if errors.Is(err, serde.ErrUnavailable) {
-		return nil, err
+		return reading[T]{}, err
 	}
 	var k reading[T]
 	if err == nil {
@@ -273,9 +285,18 @@ func (r *readers[T]) reader(f frame) (func(src []byte) (T, error), error) {
 			err = &Error{Schema: f.name(), Registry: r.client.urls, Err: fmt.Errorf("%w with what this service reads: %w", ErrIncompatible, err)}
 		}
 	}
+	k.all = err == nil && r.readsAll(w)
 	k.err, k.until = err, time.Now().Add(retryMissing)
 	r.remember(string(f), k)
-	return k.read, k.err
+	return k, k.err
+}
+
+func (r *readers[T]) readsAll(w serde.Schema) bool {
+	if f, ok := r.format.(serde.ReadsAller); ok {
+		return f.ReadsAll(w)
+	}
+	f, ok := r.format.(interface{ Same(serde.Schema) bool })
+	return ok && f.Same(w)
 }
 
 func (r *readers[T]) remember(key string, k reading[T]) {
