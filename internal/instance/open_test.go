@@ -18,9 +18,9 @@ import (
 )
 
 // Four restores that wait (for a transaction that somebody left open on their
-// changelogs, or just long ones) hold all the readers, and tasks that have nothing to
-// restore wait for one, too.
-func TestStatelessTasksWaitForReaders(t *testing.T) {
+// changelogs, or just long ones) hold all the readers: tasks that have nothing to restore
+// process meanwhile, and are committed.
+func TestReadyTasksProcessWhileOthersRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions = 8
 		w := newWorld(t, partitions, "lines", "copy", "events")
@@ -57,6 +57,12 @@ func TestStatelessTasksWaitForReaders(t *testing.T) {
 		}
 		if waiting > 0 {
 			t.Errorf("%d of %d stateless tasks are not running after a minute", waiting, partitions)
+		}
+		const records = 5 * partitions
+		w.produce("lines", 0, records)
+		w.read("copy", records)
+		if restoring := len(in.Status().Restoring); restoring != partitions {
+			t.Errorf("%d tasks restore, and not all %d that cannot end", restoring, partitions)
 		}
 		if err := other.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
 			t.Error(err)
