@@ -44,7 +44,7 @@ func rate() int64 {
 // mix is which topics the numbered records go to, in turn.
 var mix = []string{events, events, lefts, events, events, rows, events, events, charges, events, events, rights, events, events}
 
-// A feed writes numbered records. The number is a record's value, and the time that it bears, in ms after the start.
+// A feed writes numbered records. The number is a record's value, and the time that it bears, in ms after the epoch.
 type feed struct {
 	seeds   []string
 	logf    func(format string, args ...any)
@@ -53,67 +53,54 @@ type feed struct {
 	deletes bool // some rows
 
 	start   time.Time
+	epoch   time.Time
 	written atomic.Int64 // that a client was given
 	acked   atomic.Int64 // that the brokers have
 	failed  atomic.Int64 // of which only the brokers know whether they have them
+	told    time.Time    // of a failure
 	took    time.Duration
 	err     error // set when run has returned
 }
 
-// A writer is a feed's client.
-type writer struct {
-	*kgo.Client
-	broken atomic.Pointer[error] // the first error of a record, after which it may have given up
-}
-
-func (f *feed) writer() (*writer, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(f.seeds...), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(1<<18),
-		kgo.MetadataMinAge(500*time.Millisecond))
-	return &writer{Client: cl}, err
-}
-
-func (f *feed) write(ctx context.Context, w *writer, r *kgo.Record) {
-	f.written.Add(1)
-	w.Produce(ctx, r, func(_ *kgo.Record, err error) {
-		if err == nil {
-			f.acked.Add(1)
-			return
-		}
-		f.failed.Add(1)
-		w.broken.CompareAndSwap(nil, &err)
-	})
-}
-
-// run writes until ctx ends, and returns when it is known of each record what became of it. A client that fails is
-// replaced: it is not what is tested.
+// run writes until ctx ends, and returns when it is known of each record what became of it. Records that fail are told
+// of and left out: their client is not what is tested.
 func (f *feed) run(ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
 	f.start = time.Now()
+	f.epoch = f.start.Add(-*duration * time.Duration(rate()) / 1000) // brokers take no record from the future
 	defer func() { f.took = time.Since(f.start) }()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var w *writer
-	if w, f.err = f.writer(); f.err != nil {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.seeds...), kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(1<<18),
+		kgo.MetadataMinAge(500*time.Millisecond))
+	if f.err = err; err != nil {
 		return
 	}
-	defer func() { w.Close() }()
+	defer cl.Close()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
 	for n := int64(0); ctx.Err() == nil; {
-		if err := w.broken.Load(); err != nil {
-			f.logf("%s the feed's client failed, and is replaced: %v", stamp(time.Now()), *err)
-			w.Close()
-			if w, f.err = f.writer(); f.err != nil {
-				return
-			}
-		}
 		for due := int64(time.Since(f.start).Seconds() * float64(rate())); n < due; n++ {
-			f.write(whole, w, f.record(n))
+			f.written.Add(1)
+			cl.Produce(whole, f.record(n), f.know)
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 		}
 	}
-	f.err = w.Flush(whole)
+	f.err = cl.Flush(whole)
+}
+
+// know takes in what became of a record.
+func (f *feed) know(r *kgo.Record, err error) {
+	if err == nil {
+		f.acked.Add(1)
+		return
+	}
+	f.failed.Add(1)
+	if now := time.Now(); now.Sub(f.told) > time.Second { // one goroutine calls
+		f.told = now
+		f.logf("%s the feed cannot write to %s[%d]: %v", stamp(now), r.Topic, r.Partition, err)
+	}
 }
 
 const (
@@ -138,7 +125,7 @@ func (f *feed) record(n int64) *kgo.Record {
 			value = nil
 		}
 	}
-	return &kgo.Record{Topic: f.prefix + topic, Key: []byte(key), Value: value, Timestamp: f.start.Add(time.Duration(at) * time.Millisecond)}
+	return &kgo.Record{Topic: f.prefix + topic, Key: []byte(key), Value: value, Timestamp: f.epoch.Add(time.Duration(at) * time.Millisecond)}
 }
 
 // end writes a record without a key to each partition of the topics that are joined, so that none of theirs waits for
@@ -149,7 +136,7 @@ func (f *feed) end(ctx context.Context) error {
 		return err
 	}
 	defer cl.Close()
-	at := f.start.Add(time.Duration(f.written.Load()) * time.Millisecond)
+	at := f.epoch.Add(time.Duration(f.written.Load()) * time.Millisecond)
 	var last []*kgo.Record
 	for p := range int32(partitions) {
 		for i, topic := range []string{rows, charges, lefts, rights} {

@@ -46,7 +46,7 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 	in.clients = append(in.clients, cl)
 	g := &globals{in: in, tables: map[string]*task.Whole{}, keeps: map[string]time.Duration{}}
 	g.reader = changelog.NewReader(cl, changelog.Config{
-		RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
+		RequestBytes: in.cfg.replayed(),
 		Stalled:      func(s changelog.Stall) { in.log.Warn("global table waits", "why", s.String()) },
 	})
 	for _, spec := range specs {

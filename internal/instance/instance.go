@@ -296,14 +296,14 @@ func (in *Instance) openReaders() error {
 
 func (in *Instance) readerConfig() changelog.Config {
 	return changelog.Config{
-		RequestBytes: int32(min(max(in.cfg.MemoryBudget/8, 1<<20), 64<<20)),
+		RequestBytes: in.cfg.replayed(),
 		Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
 	}
 }
 
 // launch starts the workers and the fetcher, and joins the group.
 func (in *Instance) launch(ctx context.Context) (err error) {
-	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), in.cfg.MemoryBudget/4, in.broken); err != nil {
+	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), in.cfg.readAhead(), in.broken); err != nil {
 		return err
 	}
 	var fetching context.Context
@@ -396,7 +396,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		FlushInterval:      in.cfg.FlushInterval,
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
-		BufferBytes:        int(min(max(in.cfg.MemoryBudget/4/int64(in.cfg.Workers), 2*int64(in.cfg.MaxRecord)), 64<<20)),
+		BufferBytes:        in.cfg.unsent(),
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,
 		Log:                in.log,
@@ -424,10 +424,8 @@ func (in *Instance) run(name string, fn func(context.Context) error) {
 	})
 }
 
-// setCache shares the memory budget's part for state among the open stores.
-func (in *Instance) setCache(stores int) {
-	in.cache.Store(in.cfg.MemoryBudget / 2 / int64(max(stores, 1)))
-}
+// setCache shares the memory for entries among the open stores.
+func (in *Instance) setCache(stores int) { in.cache.Store(in.cfg.entries() / int64(max(stores, 1))) }
 
 // stop ends the instance cleanly as far as it still can: what is processed is
 // committed, local state is written, and the group is told.

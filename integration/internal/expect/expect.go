@@ -110,6 +110,18 @@ func Pairs(lefts, rights []Record) Rows {
 	return pairs
 }
 
+// Ordered reports whether the records of each partition are in order of time, as Joined and Pairs need them.
+func Ordered(records []Record) bool {
+	last := make(map[int32]int64)
+	for _, r := range records {
+		if r.Time < last[r.Partition] {
+			return false
+		}
+		last[r.Partition] = r.Time
+	}
+	return true
+}
+
 // merge hands over the records of two topics, those of each partition by time. Each topic's partitions are in order of
 // time.
 func merge(as, bs []Record, onA, onB func(Record)) {

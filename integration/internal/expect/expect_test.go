@@ -114,3 +114,14 @@ func TestAtLeastOnce(t *testing.T) {
 		t.Error(expect.First("c1 r1"))
 	}
 }
+
+func TestOrdered(t *testing.T) {
+	t.Parallel()
+	records := []expect.Record{{Partition: 1, Time: 5}, {Partition: 0, Time: 3}, {Partition: 1, Time: 5}, {Partition: 0, Time: 4}}
+	if !expect.Ordered(records) {
+		t.Error("what is in order is not")
+	}
+	if expect.Ordered(append(records, expect.Record{Partition: 1, Time: 4})) {
+		t.Error("what is not in order is")
+	}
+}

@@ -3,6 +3,7 @@
 package ours
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/leatstream/leat/internal/budget"
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
@@ -27,10 +29,10 @@ type Settings struct {
 	In, Table    string
 	Out          string
 	Dir          string
-	InMemory     bool // instead of Pebble
-	MemoryBudget int64
+	InMemory     bool  // instead of Pebble
+	MemoryBudget int64 // of the whole process; 0 is that of processor
 	ReportReads  bool  // tell, at the end, how often the engine was read
-	CacheBytes   int64 // of Pebble's blocks
+	CacheBytes   int64 // of Pebble's blocks; 0 is its share of the budget
 }
 
 // Run runs a job until ctx ends.
@@ -44,17 +46,22 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	var reads atomic.Int64
+	memory := budget.Budget(cmp.Or(s.MemoryBudget, defaultBudget))
+	shares := memory.Divide(!s.InMemory)
+	if !s.InMemory {
+		memory.Impose()
+	}
 	c := streams.Config{
 		Application:    s.Application,
 		Brokers:        []string{s.Brokers},
-		MemoryBudget:   s.MemoryBudget,
+		MemoryBudget:   shares.Runtime,
 		InternalTopics: streams.InternalTopics{ReplicationFactor: 1},
 		State:          streams.State{Dir: s.Dir},
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if !s.InMemory {
 		c.State.Engine = func(dir string) (store.Engine, error) {
-			e, err := pebble.Open(dir, pebble.Options{CacheBytes: s.CacheBytes})
+			e, err := pebble.Open(dir, pebble.Options{CacheBytes: cmp.Or(s.CacheBytes, shares.Cache), MemTableBytes: shares.MemTable})
 			if err != nil || !s.ReportReads {
 				return e, err
 			}
@@ -71,6 +78,9 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	return err
 }
+
+// defaultBudget is processor's memory.budget.
+const defaultBudget = 256 << 20
 
 // countingEngine counts the reads of single keys.
 type countingEngine struct {

@@ -134,9 +134,10 @@ type Processing struct {
 	DeadLetterTopic    string        `key:"dead_letter_topic" help:"topic of dead letters"`
 }
 
-// Memory bounds what the process uses.
+// Memory bounds what the process takes. State that is kept in memory comes on top, and so
+// does an embedded broker.
 type Memory struct {
-	Budget Size `key:"budget" help:"memory for caches of state and records that wait"`
+	Budget Size `key:"budget" help:"memory that the process may take"`
 }
 
 // HTTP is where the process can be asked how it is.

@@ -29,11 +29,18 @@ func (c *Config) validate() error {
 		v.check(d > 0, path, "%v is not more than 0", d)
 	}
 	v.check(c.Membership.Heartbeat > 0 && c.Membership.Heartbeat <= c.Membership.SessionTimeout/3, "membership.heartbeat_interval", "%v is not more than 0 and no more than a third of membership.session_timeout, %v", c.Membership.Heartbeat, c.Membership.SessionTimeout)
-	v.check(c.Memory.Budget > 0, "memory.budget", "it must be more than 0")
+	v.check(c.Memory.Budget >= least(c), "memory.budget", "it must be at least %v, with processing.max_record_bytes of %v", least(c), c.Processing.MaxRecordBytes)
 	v.check(c.Processing.MaxRecordBytes > 0 && c.Processing.MaxRecordBytes < 1<<31, "processing.max_record_bytes", "it must be more than 0 and less than 2GiB")
 	v.check(c.State.FlushBytes > 0, "state.flush_bytes", "it must be more than 0")
 	slices.SortFunc(v.errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return errors.Join(v.errs...)
+}
+
+// least is the memory in which a service can move, however large its records: each of its
+// partitions, producers and requests may hold one of the largest.
+func least(c *Config) Size {
+	const unit = 1 << 20
+	return (64*unit + 64*c.Processing.MaxRecordBytes + unit - 1) / unit * unit
 }
 
 type validator struct {

@@ -2,25 +2,34 @@ package service
 
 import (
 	"log/slog"
-	"math"
-	"runtime/debug"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
+	"github.com/leatstream/leat/internal/budget"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/store/pebble"
 )
 
-// limitMemory makes Go's collector work harder before the process holds much more than
-// its budget. A limit that the environment has set stays. There is none where something
-// that no budget bounds is in memory, too, and the collector would work in vain: the
-// state, or the embedded broker's topics.
+// limitMemory keeps the process within its budget, unless something that no budget bounds
+// is in memory, too: the state, or the embedded broker's topics.
 func limitMemory(c *config.Config, log *slog.Logger) {
-	if c.State.Engine == "memory" || c.Kafka.IsEmbedded() || debug.SetMemoryLimit(-1) != math.MaxInt64 {
-		return
+	if c.State.Engine != "memory" && !c.Kafka.IsEmbedded() {
+		log.Debug("memory is limited", "bytes", budget.Budget(c.Memory.Budget).Impose())
 	}
-	limit := memoryLimit(int64(c.Memory.Budget))
-	debug.SetMemoryLimit(limit)
-	log.Debug("memory is limited", "bytes", limit)
 }
 
-// memoryLimit leaves room beside the budget for what the clients hold while they encode
-// and decode, and for the program itself.
-func memoryLimit(budget int64) int64 { return budget + budget/2 + 32<<20 }
+// divide returns what leat and the engine may hold, and what opens the engine; nil for
+// leat's own.
+func divide(c *config.Config, log *slog.Logger) (runtime int64, engine func(dir string) (store.Engine, error)) {
+	onDisk := c.State.Engine != "memory"
+	shares := budget.Budget(c.Memory.Budget).Divide(onDisk)
+	if !onDisk {
+		return shares.Runtime, nil
+	}
+	return shares.Runtime, func(dir string) (store.Engine, error) {
+		e, err := pebble.Open(dir, pebble.Options{CacheBytes: shares.Cache, MemTableBytes: shares.MemTable, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
+	"github.com/leatstream/leat/internal/budget"
 	"github.com/leatstream/leat/pkg/streams"
 )
 
@@ -83,7 +84,7 @@ func TestSettings(t *testing.T) {
 	if err := s.Validate(); err != nil {
 		t.Error(err)
 	}
-	if !s.Membership.StayOnStop || !s.InternalTopics.NoCreate || s.Guarantee != streams.AtLeastOnce || s.MemoryBudget != 128<<20 || s.State.Engine == nil {
+	if !s.Membership.StayOnStop || !s.InternalTopics.NoCreate || s.Guarantee != streams.AtLeastOnce || s.MemoryBudget != budget.Budget(256<<20).Divide(true).Runtime || s.State.Engine == nil {
 		t.Errorf("got %v", s)
 	}
 	e, err := s.State.Engine(t.TempDir())
@@ -94,7 +95,7 @@ func TestSettings(t *testing.T) {
 		t.Error(err)
 	}
 	c.State.Engine = "memory"
-	if s, err = Settings(c, slog.New(slog.DiscardHandler)); err != nil || s.State.Engine != nil || s.MemoryBudget != 256<<20 {
+	if s, err = Settings(c, slog.New(slog.DiscardHandler)); err != nil || s.State.Engine != nil || s.MemoryBudget != budget.Budget(256<<20).Divide(false).Runtime {
 		t.Errorf("without Pebble: %v, %v", s, err)
 	}
 }
@@ -111,7 +112,7 @@ func TestMemoryLimit(t *testing.T) {
 	}{
 		{"the state is in memory", func() { c.State.Engine = "memory" }, math.MaxInt64},
 		{"the broker is embedded", func() { c.State.Engine, c.Kafka.Brokers = "pebble", []string{config.Embedded} }, math.MaxInt64},
-		{"a budget of 64 MiB", func() { c.Kafka.Brokers = []string{"b:9092"} }, 128 << 20},
+		{"a budget of 64 MiB", func() { c.Kafka.Brokers = []string{"b:9092"} }, 40 << 20},
 		{"one that the environment has set", func() { debug.SetMemoryLimit(1 << 30) }, 1 << 30},
 	} {
 		step.change()

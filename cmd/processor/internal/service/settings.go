@@ -5,8 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
-	"github.com/leatstream/leat/pkg/store"
-	"github.com/leatstream/leat/pkg/store/pebble"
 	"github.com/leatstream/leat/pkg/streams"
 	"github.com/leatstream/leat/pkg/topology"
 )
@@ -17,14 +15,14 @@ func Settings(c *config.Config, log *slog.Logger) (streams.Config, error) {
 	if err != nil {
 		return streams.Config{}, err
 	}
-	memory := divide(c)
+	memory, engine := divide(c, log)
 	return streams.Config{
 		Application:   c.Application,
 		Brokers:       c.Kafka.Brokers,
 		ClientOptions: auth,
 		State: streams.State{
 			Dir:           c.State.Dir,
-			Engine:        memory.engine(log),
+			Engine:        engine,
 			FlushInterval: c.State.FlushInterval,
 			FlushBytes:    int64(c.State.FlushBytes),
 		},
@@ -62,7 +60,7 @@ func Settings(c *config.Config, log *slog.Logger) (streams.Config, error) {
 		CommitInterval:     c.Processing.CommitInterval,
 		MaxTaskIdle:        c.Processing.MaxTaskIdle,
 		Workers:            c.Processing.Workers,
-		MemoryBudget:       memory.runtime,
+		MemoryBudget:       memory,
 		MaxRecordBytes:     int(c.Processing.MaxRecordBytes),
 		TransactionTimeout: c.Processing.TransactionTimeout,
 		ShutdownTimeout:    c.Processing.ShutdownTimeout,
@@ -75,32 +73,3 @@ var (
 	policies   = map[string]topology.Policy{"fail": topology.Fail, "skip": topology.Skip, "dead_letter": topology.DeadLetter}
 	guarantees = map[string]streams.Guarantee{"exactly_once": streams.ExactlyOnce, "at_least_once": streams.AtLeastOnce}
 )
-
-// shares are the parts of the memory budget.
-type shares struct {
-	runtime  int64
-	cache    int64 // of Pebble
-	memTable int64 // of Pebble, which has two; 0 without Pebble
-}
-
-// divide gives Pebble half of the budget, half of that for its cache.
-func divide(c *config.Config) shares {
-	budget := int64(c.Memory.Budget)
-	if c.State.Engine == "memory" {
-		return shares{runtime: budget}
-	}
-	return shares{runtime: budget / 2, cache: budget / 4, memTable: budget / 8}
-}
-
-func (s shares) engine(log *slog.Logger) func(dir string) (store.Engine, error) {
-	if s.memTable == 0 {
-		return nil
-	}
-	return func(dir string) (store.Engine, error) {
-		e, err := pebble.Open(dir, pebble.Options{CacheBytes: s.cache, MemTableBytes: s.memTable, Logger: log})
-		if err != nil {
-			return nil, err
-		}
-		return e, nil
-	}
-}
