@@ -30,7 +30,8 @@ type Settings struct {
 	Out          string
 	Dir          string
 	InMemory     bool  // instead of Pebble
-	MemoryBudget int64 // of the whole process; 0 is that of processor
+	Budget       int64 // of the whole process; 0 is that of processor
+	MemoryBudget int64 // leat's, in a process that has no budget
 	ReportReads  bool  // tell, at the end, how often the engine was read
 	CacheBytes   int64 // of Pebble's blocks; 0 is its share of the budget
 }
@@ -46,9 +47,11 @@ func Run(ctx context.Context, s Settings) error {
 		return err
 	}
 	var reads atomic.Int64
-	memory := budget.Budget(cmp.Or(s.MemoryBudget, defaultBudget))
+	memory := budget.Budget(cmp.Or(s.Budget, defaultBudget))
 	shares := memory.Divide(!s.InMemory)
-	if !s.InMemory {
+	if s.MemoryBudget > 0 {
+		shares = budget.Shares{Runtime: s.MemoryBudget}
+	} else if !s.InMemory {
 		memory.Impose()
 	}
 	c := streams.Config{
