@@ -31,10 +31,10 @@ func TestDivide(t *testing.T) {
 // TestImpose is not parallel: the limit is the process's.
 func TestImpose(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
-	if limit := Budget(64 << 20).Impose(); limit != 40<<20 || debug.SetMemoryLimit(-1) != limit {
+	if limit := Budget(64 << 20).Impose(); limit != 32<<20 || debug.SetMemoryLimit(-1) != limit {
 		t.Errorf("the limit is %d", limit)
 	}
-	if limit := Budget(1 << 30).Impose(); limit != 40<<20 || debug.SetMemoryLimit(-1) != limit {
+	if limit := Budget(1 << 30).Impose(); limit != 32<<20 || debug.SetMemoryLimit(-1) != limit {
 		t.Errorf("a limit that is set becomes %d", limit)
 	}
 }

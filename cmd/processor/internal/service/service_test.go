@@ -112,7 +112,7 @@ func TestMemoryLimit(t *testing.T) {
 	}{
 		{"the state is in memory", func() { c.State.Engine = "memory" }, math.MaxInt64},
 		{"the broker is embedded", func() { c.State.Engine, c.Kafka.Brokers = "pebble", []string{config.Embedded} }, math.MaxInt64},
-		{"a budget of 64 MiB", func() { c.Kafka.Brokers = []string{"b:9092"} }, 40 << 20},
+		{"a budget of 64 MiB", func() { c.Kafka.Brokers = []string{"b:9092"} }, 32 << 20},
 		{"one that the environment has set", func() { debug.SetMemoryLimit(1 << 30) }, 1 << 30},
 	} {
 		step.change()
