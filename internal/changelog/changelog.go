@@ -43,7 +43,7 @@ type Target struct {
 type Record struct {
 	Key, Value []byte
 	Headers    []kgo.RecordHeader
-	Timestamp  time.Time
+	Time       int64 // ms since 1970
 	Offset     int64
 }
 

@@ -129,8 +129,8 @@ func TestNull(t *testing.T) {
 		var got []string
 		err := NewReader(f.cl, Config{}).Run(t.Context(), []Target{f.target(0, 0)}, func(b Batch) error {
 			for _, r := range b.Records {
-				if !r.Timestamp.Equal(at) {
-					t.Errorf("%s has the timestamp %v", r.Key, r.Timestamp)
+				if r.Time != at.UnixMilli() {
+					t.Errorf("%s has the time %v", r.Key, r.Time)
 				}
 				got = append(got, fmt.Sprintf("%q %v %q %v %v", r.Key, r.Key == nil, r.Value, r.Value == nil, r.Headers))
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -139,19 +138,18 @@ func (d *decoder) decode(from, until int64) (int, error) {
 	}
 	r := reader{raw}
 	for range b.NumRecords {
-		rec, ok := r.record()
-		if !ok {
+		d.records = append(d.records, Record{})
+		rec := &d.records[len(d.records)-1]
+		if !r.record(rec) {
 			return 0, errors.New("record batch is malformed")
 		}
 		if rec.Offset += b.FirstOffset; rec.Offset < from || rec.Offset >= until {
+			d.records = d.records[:len(d.records)-1]
 			continue
 		}
-		at := b.FirstTimestamp + rec.delta
-		if b.Attributes&appendTime != 0 {
-			at = b.MaxTimestamp
+		if rec.Time += b.FirstTimestamp; b.Attributes&appendTime != 0 {
+			rec.Time = b.MaxTimestamp
 		}
-		rec.Timestamp = time.UnixMilli(at)
-		d.records = append(d.records, rec.Record)
 	}
 	if len(r.raw) > 0 {
 		return 0, fmt.Errorf("record batch has %d bytes too many", len(r.raw))
@@ -162,26 +160,21 @@ func (d *decoder) decode(from, until int64) (int, error) {
 // A reader reads records from the front of a slice.
 type reader struct{ raw []byte }
 
-// A rawRecord is a record whose offset and timestamp are relative to its batch.
-type rawRecord struct {
-	Record
-	delta int64
-}
-
-func (r *reader) record() (rec rawRecord, ok bool) {
+// record reads a record, whose offset and time are relative to its batch.
+func (r *reader) record(rec *Record) bool {
 	length, ok1 := r.varint()
 	if !ok1 || length < 1 || length > int64(len(r.raw)) {
-		return rec, false
+		return false
 	}
 	body := reader{r.raw[1:length]} // the first byte is unused
 	r.raw = r.raw[length:]
 	var ok2, ok3, ok4, ok5 bool
-	rec.delta, ok1 = body.varint()
+	rec.Time, ok1 = body.varint()
 	rec.Offset, ok2 = body.varint()
 	rec.Key, ok3 = body.bytes()
 	rec.Value, ok4 = body.bytes()
 	rec.Headers, ok5 = body.headers()
-	return rec, ok1 && ok2 && ok3 && ok4 && ok5
+	return ok1 && ok2 && ok3 && ok4 && ok5
 }
 
 func (r *reader) varint() (int64, bool) {
@@ -261,6 +254,6 @@ func (a *aborts) skip(b *kmsg.RecordBatch) bool {
 // isAbort reads the key of a marker: a version and a type, two bytes each.
 func isAbort(b *kmsg.RecordBatch) bool {
 	r := reader{b.Records}
-	rec, ok := r.record()
-	return ok && len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == abortControl
+	var rec Record
+	return r.record(&rec) && len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == abortControl
 }

@@ -145,7 +145,7 @@ func read(sent *kmsg.FetchResponseTopicPartition, from, until int64) (records []
 	d := decoder{Decompressor: decompressor}
 	err = d.each(a, func(b Batch) error {
 		for _, r := range b.Records {
-			records = append(records, fmt.Sprintf("%d %q %v %q %v %d %v", r.Offset, r.Key, r.Key == nil, r.Value, r.Value == nil, r.Timestamp.UnixMilli(), r.Headers))
+			records = append(records, fmt.Sprintf("%d %q %v %q %v %d %v", r.Offset, r.Key, r.Key == nil, r.Value, r.Value == nil, r.Time, r.Headers))
 		}
 		next = b.Next
 		return nil

@@ -6,7 +6,10 @@
 // committed state: the layers above keep what is not committed yet.
 package engine
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // ErrCorrupt is wrapped by errors of an engine that found its data damaged.
 // The cure is to drop the namespace, or the whole engine, and to restore.
@@ -21,6 +24,11 @@ var ErrLocked = errors.New("engine: directory is locked by another process")
 type Namespace struct {
 	Store     string // [a-zA-Z0-9._-]+
 	Partition int32
+}
+
+// Compare orders namespaces by store, then by partition.
+func (ns Namespace) Compare(other Namespace) int {
+	return cmp.Or(cmp.Compare(ns.Store, other.Store), cmp.Compare(ns.Partition, other.Partition))
 }
 
 // A Position says which part of a changelog a namespace holds.

@@ -256,7 +256,7 @@ func (g *globals) apply(b changelog.Batch) error {
 func recordsOf(b changelog.Batch) iter.Seq[task.Message] {
 	return func(yield func(task.Message) bool) {
 		for _, r := range b.Records {
-			m := task.Message{Key: r.Key, Value: r.Value, Time: r.Timestamp.UnixMilli(), Offset: r.Offset, Epoch: -1}
+			m := task.Message{Key: r.Key, Value: r.Value, Time: r.Time, Offset: r.Offset, Epoch: -1}
 			for _, h := range r.Headers {
 				m.Headers = append(m.Headers, task.Header{Key: h.Key, Value: h.Value})
 			}

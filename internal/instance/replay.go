@@ -229,7 +229,7 @@ func (r *replay) apply(b changelog.Batch) error {
 		if rec.Key == nil || rec.Offset < r.from {
 			continue // a table drops the former; the store has the latter
 		}
-		if err := r.restorer.Apply(rec.Key, rec.Value, rec.Timestamp.UnixMilli()); err != nil {
+		if err := r.restorer.Apply(rec.Key, rec.Value, rec.Time); err != nil {
 			return fmt.Errorf("%s@%d: %w", r.changelog, rec.Offset, err)
 		}
 		r.waits += len(rec.Key) + len(rec.Value)

@@ -97,7 +97,7 @@ func (c *Client) read(ctx context.Context, t changelog.Target) (changelog.Batch,
 		records, next := p.Read(t.From, int(min(int64(most), t.Until-t.From)))
 		b := changelog.Batch{TopicPartition: t.TopicPartition, Next: next, End: p.End()}
 		for _, r := range records {
-			b.Records = append(b.Records, changelog.Record{Key: r.Key, Value: r.Value, Timestamp: time.UnixMilli(r.Time), Offset: r.Offset})
+			b.Records = append(b.Records, changelog.Record{Key: r.Key, Value: r.Value, Time: r.Time, Offset: r.Offset})
 		}
 		return b, nil
 	})

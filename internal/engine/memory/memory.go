@@ -3,7 +3,6 @@
 package memory
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,7 +93,7 @@ func (e *Engine) Namespaces() ([]engine.Namespace, error) {
 			list = append(list, ns)
 		}
 	}
-	slices.SortFunc(list, compare)
+	slices.SortFunc(list, engine.Namespace.Compare)
 	return list, nil
 }
 
@@ -105,13 +104,10 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if err != nil {
 		return err
 	}
-	var ns engine.Namespace
-	var t *table
-	for _, op := range b.Ops {
-		if t == nil || op.NS != ns {
-			ns, t = op.NS, tables[op.NS]
-		}
-		t.apply(op)
+	for ops := b.Ops; len(ops) > 0; {
+		n := engine.Run(ops)
+		tables[ops[0].NS].change(ops[:n])
+		ops = ops[n:]
 	}
 	for ns, p := range b.Positions {
 		tables[ns].place(p)
@@ -162,16 +158,14 @@ func (e *Engine) lock(b *engine.Batch) (map[engine.Namespace]*table, error) {
 	for ns := range b.Positions {
 		tables[ns] = nil
 	}
-	for i, op := range b.Ops {
-		if i == 0 || op.NS != b.Ops[i-1].NS { // they come in runs
-			tables[op.NS] = nil
-		}
+	for ops := b.Ops; len(ops) > 0; ops = ops[engine.Run(ops):] {
+		tables[ops[0].NS] = nil
 	}
 	order := make([]engine.Namespace, 0, len(tables))
 	for ns := range tables {
 		order = append(order, ns)
 	}
-	slices.SortFunc(order, compare)
+	slices.SortFunc(order, engine.Namespace.Compare)
 	for _, ns := range order {
 		t, err := e.obtain(ns)
 		if err != nil {
@@ -201,8 +195,4 @@ func (e *Engine) obtain(ns engine.Namespace) (*table, error) {
 		e.mu.tables[ns] = t
 	}
 	return t, nil
-}
-
-func compare(a, b engine.Namespace) int {
-	return cmp.Or(cmp.Compare(a.Store, b.Store), cmp.Compare(a.Partition, b.Partition))
 }

@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"slices"
 	"sync"
+	"unsafe"
 
 	"github.com/tidwall/btree"
 
@@ -30,17 +32,44 @@ func (t *table) get(key []byte) (string, bool) {
 	return t.entries.Get(string(key))
 }
 
-// apply needs t.mu.
-func (t *table) apply(op engine.Op) {
+// manyOps is how many changes are worth being sorted: the next one then is where the
+// CPU's caches have something of the tree.
+const manyOps = 256
+
+var orderers = sync.Pool{New: func() any { return new(engine.Orderer) }}
+
+// change needs t.mu.
+func (t *table) change(ops []engine.Op) {
 	t.shared = nil
+	below := func(op engine.Op) bool { return op.Kind == engine.DeleteBelow }
+	if len(ops) < manyOps || slices.ContainsFunc(ops, below) {
+		for i := range ops {
+			t.apply(&ops[i])
+		}
+		return
+	}
+	order := orderers.Get().(*engine.Orderer)
+	defer orderers.Put(order)
+	for i := range order.Last(ops) {
+		t.apply(&ops[i])
+	}
+}
+
+func (t *table) apply(op *engine.Op) {
 	switch op.Kind {
 	case engine.Delete:
 		t.entries.Delete(string(op.Key))
 	case engine.DeleteBelow:
 		t.deleteBelow(string(op.Key))
 	default:
-		t.entries.Set(string(op.Key), string(op.Value))
+		t.entries.Load(entry(op.Key, op.Value))
 	}
+}
+
+// entry copies a key and its value, with one allocation for both. The tree replaces both, too.
+func entry(key, value []byte) (k, v string) {
+	both := unsafe.String(unsafe.SliceData(append(append(make([]byte, 0, len(key)+len(value)), key...), value...)), len(key)+len(value))
+	return both[:len(key)], both[len(key):]
 }
 
 func (t *table) deleteBelow(end string) {

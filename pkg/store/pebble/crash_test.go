@@ -18,14 +18,15 @@ import (
 // what is there when the engine is opened again: all of the first n batches
 // and nothing of the others.
 
-// small makes flushes and compactions happen within thirty batches.
-var small = Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10}
+// small makes flushes and compactions happen within thirty batches, and tables of some.
+var small = Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10, ownTable: 900}
 
 // numbered returns batch n. It sets the key n of its own, the key that all
 // batches set, deletes the key of batch n-3, and moves the position to n.
 func numbered(n int64) *engine.Batch {
 	var b engine.Batch
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 400), uint64(n))[:400]
+	size := 400 + 200*int(n%2) // of two values: every other batch becomes tables
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, size), uint64(n))[:size]
 	b.Set(testNS, numberedKey(n), value)
 	b.Set(testNS, []byte("latest"), value)
 	b.Delete(testNS, numberedKey(n-3))
@@ -164,5 +165,35 @@ func TestKillChild(t *testing.T) {
 			t.Fatal(err)
 		}
 		fmt.Printf("%d\n", n)
+	}
+}
+
+// TestTablesComeAfterTheLog: what was written before a batch that becomes tables is there
+// if they are.
+func TestTablesComeAfterTheLog(t *testing.T) {
+	t.Parallel()
+	files := vfs.NewCrashableMem()
+	e := mustOpen(t, "state", small, files)
+	defer func() { mustClose(t, e) }()
+	other := engine.Namespace{Store: "other"}
+	var b engine.Batch
+	b.Loose = true
+	b.Set(other, []byte("small"), []byte("value"))
+	if err := e.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b = *numbered(1); !e.tables.takes(&b) {
+		t.Fatal("the batch does not become tables")
+	}
+	if err := e.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	after := mustOpen(t, "state", small, files.CrashClone(vfs.CrashCloneCfg{}))
+	defer mustClose(t, after)
+	if _, ok, err := after.Get(testNS, []byte("latest"), nil); !ok || err != nil {
+		t.Errorf("the tables are not there: %v", err)
+	}
+	if _, ok, err := after.Get(other, []byte("small"), nil); !ok || err != nil {
+		t.Errorf("what was written before them is lost: %v", err)
 	}
 }

@@ -25,6 +25,7 @@ import (
 // An Engine is an engine.Engine on disk. Open returns one.
 type Engine struct {
 	db        *pebbledb.DB
+	tables    ingester
 	lock      io.Closer // of the directory
 	watch     io.Closer // of the speed of the disk
 	fuse      *fuse
@@ -99,6 +100,9 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if b.Empty() {
 		return nil
 	}
+	if e.tables.takes(b) {
+		return e.ingest(b)
+	}
 	size := batchSize(b)
 	if size > maxBatchSize {
 		return fmt.Errorf("pebble: a batch of %d bytes; %d are possible", size, maxBatchSize)
@@ -114,7 +118,11 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if b.Loose {
 		how = pebbledb.NoSync
 	}
-	return e.apply(batch, how)
+	if err := e.apply(batch, how); err != nil {
+		return err
+	}
+	e.tables.logsBatch(b)
+	return nil
 }
 
 // Drop implements engine.Engine. The space on disk is given back in the
@@ -136,7 +144,11 @@ func (e *Engine) Drop(ns engine.Namespace) error {
 	if err := batch.Delete(positionKey(ns), nil); err != nil {
 		return err
 	}
-	return e.apply(batch, pebbledb.Sync)
+	if err := e.apply(batch, pebbledb.Sync); err != nil {
+		return err
+	}
+	e.tables.logs(ns, false)
+	return nil
 }
 
 // apply writes a batch, unless the engine has failed. It looks again when it is
@@ -167,13 +179,11 @@ func (e *Engine) Close() error {
 	if e.closed.Swap(true) {
 		return errClosed
 	}
-	var leaked error
+	var err error
 	if n := e.iterators.Load(); n > 0 {
-		leaked = fmt.Errorf("pebble: closed with %d iterators open", n)
-	}
-	err := e.db.Close()
-	if leaked != nil {
-		err = leaked // Pebble tells of it too, at length
+		err = e.closeLeaked(n)
+	} else {
+		err = e.db.Close()
 	}
 	if failure := e.fuse.failure(); failure != nil {
 		err = failure
@@ -182,6 +192,16 @@ func (e *Engine) Close() error {
 		err = released
 	}
 	return err
+}
+
+// closeLeaked closes the database in spite of n open iterators. Pebble panics if they
+// read from tables, when all else is done, and is verbose otherwise.
+func (e *Engine) closeLeaked(n int64) (err error) {
+	defer func() {
+		recover()
+		err = fmt.Errorf("pebble: closed with %d iterators open", n)
+	}()
+	return e.db.Close()
 }
 
 // release gives back what is held beside the database.

@@ -29,6 +29,14 @@ func TestEngineFlushing(t *testing.T) {
 	})
 }
 
+// TestEngineIngesting runs the suite with batches that become tables, however small.
+func TestEngineIngesting(t *testing.T) {
+	t.Parallel()
+	storetest.Engine(t, func(t *testing.T) engine.Engine {
+		return mustOpen(t, "state", Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10, ownTable: 1}, vfs.NewMem())
+	})
+}
+
 // mustOpen opens an engine that must not fail.
 func mustOpen(t testing.TB, dir string, o Options, files vfs.FS) *Engine {
 	t.Helper()

@@ -35,6 +35,8 @@ type Options struct {
 	// error. OnFatal is called by whoever met the error, with locks held: it
 	// must not block and must not call the engine. Nil is allowed.
 	OnFatal func(error)
+
+	ownTable int // ownTable, but in tests
 }
 
 const (
@@ -51,6 +53,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.ownTable == 0 {
+		o.ownTable = ownTable
 	}
 	return o
 }

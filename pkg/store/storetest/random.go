@@ -83,27 +83,16 @@ func (g *gambler) step() {
 	}
 }
 
-// batch writes up to 40 changes, to the model at once, and to the engine from
-// buffers that are overwritten right after.
+// batch writes changes, to the model at once, and to the engine from buffers that are
+// overwritten right after. Half of the batches are as stores make them: each
+// namespace's changes in a row, sometimes many.
 func (g *gambler) batch() {
 	var b engine.Batch
-	for range g.rng.IntN(40) {
-		ns, key := g.namespace(), g.key()
-		switch g.rng.IntN(10) {
-		case 0:
-			p := position(g.rng.Int64())
-			b.SetPosition(ns, p)
-			g.at(ns).position, g.at(ns).placed = p, true
-		case 1:
-			b.DeleteBelow(ns, []byte(key))
-			maps.DeleteFunc(g.at(ns).entries, func(k, _ string) bool { return k < key })
-		case 2, 3:
-			b.Delete(ns, []byte(key))
-			delete(g.at(ns).entries, key)
-		default:
-			value := fmt.Sprint(g.rng.IntN(1000))[:g.rng.IntN(2)]
-			b.Set(ns, []byte(key), []byte(value))
-			g.at(ns).entries[key] = value
+	if g.rng.IntN(2) == 0 {
+		g.change(&b, g.namespace, g.rng.IntN(40), 10)
+	} else {
+		for _, ns := range g.someNamespaces() {
+			g.change(&b, func() engine.Namespace { return ns }, g.rng.IntN(600), 10_000)
 		}
 	}
 	if err := g.Write(&b); err != nil {
@@ -112,6 +101,31 @@ func (g *gambler) batch() {
 	for _, op := range b.Ops {
 		fillBytes(op.Key, '!')
 		fillBytes(op.Value, '!')
+	}
+}
+
+// change adds n changes to b. One in kinds of them is a DeleteBelow.
+func (g *gambler) change(b *engine.Batch, namespace func() engine.Namespace, n, kinds int) {
+	for range n {
+		ns, key := namespace(), g.key()
+		if g.rng.IntN(kinds) == 0 {
+			b.DeleteBelow(ns, []byte(key))
+			maps.DeleteFunc(g.at(ns).entries, func(k, _ string) bool { return k < key })
+			continue
+		}
+		switch g.rng.IntN(10) {
+		case 0:
+			p := position(g.rng.Int64())
+			b.SetPosition(ns, p)
+			g.at(ns).position, g.at(ns).placed = p, true
+		case 1, 2:
+			b.Delete(ns, []byte(key))
+			delete(g.at(ns).entries, key)
+		default:
+			value := fmt.Sprint(g.rng.IntN(1000))[:g.rng.IntN(2)]
+			b.Set(ns, []byte(key), []byte(value))
+			g.at(ns).entries[key] = value
+		}
 	}
 }
 
@@ -171,6 +185,16 @@ func (g *gambler) namespace() engine.Namespace {
 		Store:     []string{"a", "aa"}[g.rng.IntN(2)],
 		Partition: []int32{0, 1, 256}[g.rng.IntN(3)],
 	}
+}
+
+// someNamespaces returns up to three, each once.
+func (g *gambler) someNamespaces() (some []engine.Namespace) {
+	for range 1 + g.rng.IntN(3) {
+		if ns := g.namespace(); !slices.Contains(some, ns) {
+			some = append(some, ns)
+		}
+	}
+	return some
 }
 
 // key returns one of few keys, so that they meet often.
