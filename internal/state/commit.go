@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -55,12 +56,9 @@ func (s *Store) Committed(key []byte) ([]byte, error) {
 }
 
 func (s *Store) committed(key []byte) (data []byte, time int64, ok bool, err error) {
-	raw, ok, err := s.eng.Get(s.ns, key, nil)
-	if err != nil {
-		return nil, 0, false, s.fail("read", err)
-	}
-	if !ok {
-		return nil, 0, false, nil
+	raw, ok, err := s.fetch(hash(key), key, nil)
+	if err != nil || !ok {
+		return nil, 0, false, err
 	}
 	v, err := parse(raw)
 	if err != nil {
@@ -139,9 +137,12 @@ func (s *Store) Flush(b *engine.Batch) {
 	if len(s.dirty) > 0 {
 		panic("state: flush of an open transaction")
 	}
+	// In order they cost the engine less: each belongs beside the one before.
+	slices.SortFunc(s.pending, func(a, b *entry) int { return bytes.Compare(a.key, b.key) })
 	for _, e := range s.pending {
 		if e.cur.ok {
 			b.Set(s.ns, e.key, e.cur.raw)
+			s.census.note(hash(e.key))
 			s.forms.noteOwn(s.layout, e.key, e.cur.data())
 		} else if !e.absent {
 			b.Delete(s.ns, e.key)
@@ -171,14 +172,22 @@ func (s *Store) Flushed() {
 }
 
 // Bytes estimates the memory the store holds.
-func (s *Store) Bytes() int64 { return s.bytes }
+func (s *Store) Bytes() int64 { return s.bytes + s.packed.bytes() + s.census.filter.bytes }
 
 // Evict forgets entries that the engine has, those not used since the last call
-// first, until the store holds no more than limit bytes or nothing more can go.
+// first, until the store holds no more than limit bytes or nothing more can go. Most of
+// the memory is for values that are kept packed.
 func (s *Store) Evict(limit int64) {
+	s.packed.limit(limit / 4 * 3)
+	s.census.limit(limit / 4)
+	s.shed(limit)
+	s.packed.limit(min(s.packed.most, limit-(s.Bytes()-s.packed.bytes())))
+}
+
+func (s *Store) shed(limit int64) {
 	for round := 0; round < 2; round++ {
 		for _, e := range s.entries {
-			if s.bytes <= limit {
+			if s.Bytes() <= limit {
 				return
 			}
 			switch {
@@ -186,7 +195,7 @@ func (s *Store) Evict(limit int64) {
 			case e.used && round == 0:
 				e.used = false
 			default:
-				s.forget(e)
+				s.pack(e)
 			}
 		}
 	}

@@ -30,8 +30,7 @@ func NewRestorer(s *Store) (*Restorer, error) {
 		s.Flushed()
 	}
 	r.batch.Reset()
-	clear(s.entries)
-	s.bytes = 0
+	s.forgetAll()
 	if g, ok := s.layout.(Versions); ok {
 		return r, g.begin(s)
 	}
@@ -134,6 +133,7 @@ func (r *Restorer) Write(p engine.Position) error {
 	if err := r.s.eng.Write(&r.batch); err != nil {
 		return r.s.fail("restore", err)
 	}
+	r.s.forgetAll()
 	r.s.SetPosition(p)
 	r.s.posSent = true
 	r.s.forms.wrote()
@@ -143,12 +143,18 @@ func (r *Restorer) Write(p engine.Position) error {
 	return nil
 }
 
+// forgetAll forgets what was cached: the engine is written to otherwise than by Flush.
+func (s *Store) forgetAll() {
+	clear(s.entries)
+	s.bytes, s.packed, s.census = 0, packed{}, newCensus()
+}
+
 // Wipe drops all that the engine holds for s: it restores from the beginning.
 func (s *Store) Wipe() error {
 	if err := s.eng.Drop(s.ns); err != nil {
 		return s.fail("wipe", err)
 	}
 	s.forms.empty()
-	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, entries: map[string]*entry{}, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	return nil
 }

@@ -9,6 +9,7 @@
 package state
 
 import (
+	"bytes"
 	"unsafe"
 
 	"github.com/tidwall/btree"
@@ -23,6 +24,8 @@ type Store struct {
 	eng     engine.Engine
 	layout  Layout
 	entries map[string]*entry
+	packed  packed // what was forgotten of entries that the engine has
+	census  census
 
 	dirty     []*entry              // changed since the last Commit or Rollback, by first change
 	pending   []*entry              // committed, but not in the engine
@@ -71,7 +74,7 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if l == nil {
 		l = Plain{}
 	}
-	s := &Store{ns: ns, eng: eng, layout: l, entries: map[string]*entry{}, posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	s := &Store{ns: ns, eng: eng, layout: l, entries: map[string]*entry{}, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	if err := mark(eng, ns, l); err != nil {
 		return nil, s.fail("layout", err)
 	}
@@ -149,14 +152,18 @@ func (s *Store) Delete(key []byte, time int64) {
 
 // load makes the entry of a key from what the engine has.
 func (s *Store) load(key []byte) (*entry, error) {
-	raw, ok, err := s.eng.Get(s.ns, key, s.scratch[:0])
-	if err != nil {
-		return nil, s.fail("read", err)
+	h := hash(key)
+	raw, ok := s.unpack(h, key), true
+	if raw == nil {
+		var err error
+		if raw, ok, err = s.fetch(h, key, s.scratch[:0]); err != nil {
+			return nil, err
+		}
+		s.scratch = raw
 	}
 	e := s.enter(key)
 	e.cur.known, e.absent = true, !ok
 	if ok {
-		s.scratch = raw
 		v, err := parse(raw)
 		if err != nil {
 			return nil, s.fail("read", err)
@@ -170,6 +177,29 @@ func (s *Store) load(key []byte) (*entry, error) {
 	}
 	s.account(e)
 	return e, nil
+}
+
+// unpack returns what is packed of a key, nil if nothing is.
+func (s *Store) unpack(h uint64, key []byte) []byte {
+	if s.floor > 0 && bytes.Compare(key, s.floorKey()) < 0 {
+		return nil
+	}
+	return s.packed.get(h, key)
+}
+
+// fetch reads the engine, unless it is known not to have the key. It appends what it finds
+// to dst.
+func (s *Store) fetch(h uint64, key, dst []byte) (raw []byte, ok bool, err error) {
+	if err := s.survey(); err != nil {
+		return nil, false, s.fail("read", err)
+	}
+	if s.census.lacks(h) {
+		return dst, false, nil
+	}
+	if raw, ok, err = s.eng.Get(s.ns, key, dst); err != nil {
+		return nil, false, s.fail("read", err)
+	}
+	return raw, ok, nil
 }
 
 // change returns the entry of key, dirty, ready to be given a current value.
@@ -220,7 +250,23 @@ func (s *Store) enter(key []byte) *entry {
 	return e
 }
 
+// forget drops an entry, which may be of more than the engine has.
 func (s *Store) forget(e *entry) {
+	s.packed.remove(hash(e.key), e.key)
+	s.drop(e)
+}
+
+// pack drops an entry that the engine has, and keeps its value packed.
+func (s *Store) pack(e *entry) {
+	if h := hash(e.key); e.cur.ok {
+		s.packed.put(h, e.key, e.cur.raw)
+	} else {
+		s.packed.remove(h, e.key)
+	}
+	s.drop(e)
+}
+
+func (s *Store) drop(e *entry) {
 	delete(s.entries, string(e.key))
 	s.bytes -= e.size
 }

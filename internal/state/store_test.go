@@ -89,11 +89,19 @@ func playHistory(t *testing.T, seed uint64) bool {
 			w.current, w.marked = maps.Clone(w.committed), nil
 		case p < 73 && !s.Dirty():
 			flush(t, s)
-		case p < 75:
+		case p < 74 && rnd.IntN(2) == 0:
 			s.Evict(int64(rnd.IntN(2000)))
-		case p < 77 && !s.Dirty(): // another process
+		case p < 77: // as if there were many
+			s.packed.limit(1 << 20)
+			s.shed(0)
+		case p < 79 && !s.Dirty(): // another process
 			flush(t, s)
 			s = open(t, eng)
+		case p < 80 && !s.Dirty() && w.marked == nil: // another process had the store meanwhile
+			k, c := key(), cell{"restored", int64(step)}
+			restoreOne(t, s, k, c)
+			w.set(k, c)
+			w.committed = maps.Clone(w.current)
 		case p < 90:
 			if !same(t, s, w, rnd, key()) {
 				return false
@@ -108,6 +116,17 @@ func playHistory(t *testing.T, seed uint64) bool {
 		}
 	}
 	return true
+}
+
+func restoreOne(t *testing.T, s *Store, k string, c cell) {
+	r, err := NewRestorer(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Set([]byte(k), []byte(c.value), c.time)
+	if err := r.Write(engine.Position{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func same(t *testing.T, s *Store, w *twin, _ *rand.Rand, k string) bool {

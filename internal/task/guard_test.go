@@ -56,7 +56,14 @@ func newFixture(tb testing.TB, env Env) *fixture {
 	}
 	var err error
 	x.t, err = New(sub, 0, env, func(s Store) (*state.Store, error) {
-		return state.Open(failing{memory.New()}, engine.Namespace{Store: s.Name}, s.Layout)
+		ns, eng := engine.Namespace{Store: s.Name}, memory.New()
+		st, err := state.Open(failing{eng}, ns, s.Layout)
+		if err != nil {
+			return nil, err
+		}
+		var b engine.Batch
+		b.Set(ns, []byte("any"), nil)
+		return st, eng.Write(&b)
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -86,7 +86,7 @@ func TestIdleStoresLendTheirMemory(t *testing.T) {
 	if got, most := busy.Bytes()+small.Bytes(), w.allowance()/4*3; got != w.held || got > most || got < most-1000 {
 		t.Errorf("stores hold %d bytes, the worker says %d; %d is what they may", got, w.held, most)
 	}
-	if small.Bytes() != before {
+	if small.Bytes() < before {
 		t.Errorf("the small store has %d bytes, and had %d", small.Bytes(), before)
 	}
 }
