@@ -12,7 +12,7 @@ import (
 // never takes more memory than it may.
 func TestPackedAgainstTwin(t *testing.T) {
 	t.Parallel()
-	for range 20 {
+	for range 8 {
 		seed := rand.Uint64()
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		p, twin := packed{most: 100_000}, map[string][]byte{}
