@@ -101,6 +101,15 @@ func (t *Task) Lags() bool {
 	})
 }
 
+// Left is how many records of the inputs are known and not processed.
+func (t *Task) Left() (n int64) {
+	for _, in := range t.inputs {
+		lag, _ := in.lag()
+		n += int64(len(in.queue)-in.head) + lag
+	}
+	return n
+}
+
 // Enqueue hands records of an input to the task, in offset order. end is the
 // partition's end as the fetch that brought them saw it, and after is the offset
 // after the last record fetched, be it one that is not handed out (an aborted

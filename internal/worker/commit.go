@@ -47,7 +47,7 @@ func (w *Worker) commit(ctx context.Context) error {
 		w.committed(r)
 	}
 	clear(w.touched)
-	w.touched = w.touched[:0]
+	w.touched, w.before = w.touched[:0], w.processed.Load()
 	w.p.written.each(w.cfg.Recorder.Written)
 	w.p.next()
 	w.unflushed.Store(w.behind)
@@ -247,7 +247,7 @@ func (w *Worker) recover(ctx context.Context, cause error) error {
 		w.forget(r)
 	}
 	clear(w.touched)
-	w.touched = w.touched[:0]
+	w.touched, w.before = w.touched[:0], w.processed.Load()
 	var err error
 	if w.p, err = w.replaceProducer(ctx); err != nil {
 		return err

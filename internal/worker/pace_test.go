@@ -2,12 +2,14 @@ package worker
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/fetch"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // A record that comes alone is committed at once. Of many that come one by one, some
@@ -58,5 +60,124 @@ func TestCommitWaitsForMore(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// fill hands a run records of one key, from offset 0 on, of a partition that goes on to end.
+func (r *rig) fill(run *Run, key string, n int, end int64) {
+	fd := run.Feeds[0]
+	records := make([]*kgo.Record, n)
+	for i := range records {
+		records[i] = &kgo.Record{Topic: in, Partition: fd.Partition, Key: []byte(key), Offset: int64(i), Timestamp: time.Now()}
+	}
+	r.w.Inbox.Put(fetch.Batch{Feed: fd, Records: records, After: int64(n), End: end})
+}
+
+// While there is more to do than several intervals would bring down, transactions last longer.
+func TestCommitsAreFewFarBehind(t *testing.T) {
+	const n = 160 // records of 10 ms, of which a turn takes 16
+	for name, c := range map[string]struct {
+		end     int64
+		room    int // for what is on its way
+		commits int
+	}{
+		"far behind": {10_000, 4 << 20, 2},
+		"catches up": {n, 4 << 20, 5}, // every second turn, as when none is known to come
+		"much sent":  {10_000, 100, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRig(t, func(t *testing.T, r *rig) {
+				_ = r.end()
+				<-r.ended
+				r.cfg.BufferBytes = c.room
+				r.run()
+				run := r.hold(0, 0, counter())
+				before := r.requests(kmsg.EndTxn)
+				r.fill(run, brief, n, c.end)
+				time.Sleep(n*10*time.Millisecond + r.cfg.CommitInterval/2)
+				if got := r.requests(kmsg.EndTxn) - before; got != c.commits {
+					t.Errorf("%d commits", got)
+				}
+			})
+		})
+	}
+}
+
+// Who keeps up has its results within the interval, be others of the worker far behind: it
+// counts from when the turn of those is over.
+func TestCommitOfWhoKeepsUp(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		lags, keepsUp := r.hold(0, 0, counter()), r.hold(1, 0, counter())
+		r.fill(lags, brief, 160, 10_000)
+		first := r.requests(kmsg.EndTxn)
+		for r.requests(kmsg.EndTxn) == first {
+			time.Sleep(time.Millisecond)
+		}
+		r.fill(keepsUp, "a", 1, 1)
+		began := time.Now()
+		for len(keepsUp.Committed()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(began); took > 2*160*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Of tasks that lag one has its stretch before the next; who keeps up does not wait for it.
+func TestStretches(t *testing.T) {
+	for name, c := range map[string]struct {
+		n     int // records of the second task
+		end   int64
+		first int // records of the first task that come before the last of the second
+	}{
+		"both lag":           {stretch, 1 << 20, stretch},
+		"the other does not": {100, 100, quantum},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRig(t, func(t *testing.T, r *rig) {
+				var seen []int32
+				sub := func() *task.Sub { return recorder(&seen) }
+				one, two := r.hold(0, 0, sub()), r.hold(1, 0, sub())
+				one.Pause(true)
+				two.Pause(true)
+				r.fill(one, "a", 2*stretch, 1<<20)
+				r.fill(two, "a", c.n, c.end)
+				time.Sleep(time.Second)
+				one.Pause(false)
+				two.Pause(false)
+				r.w.Wake()
+				time.Sleep(patience)
+				synctest.Wait()
+				if len(seen) != 2*stretch+c.n {
+					t.Fatalf("%d records were processed", len(seen))
+				}
+				before := 0
+				for i, left := 0, c.n; left > 0; i++ {
+					if seen[i] == 1 {
+						left--
+					} else {
+						before++
+					}
+				}
+				if before != c.first {
+					t.Errorf("%d records of the first task come before the last of the second", before)
+				}
+			})
+		})
+	}
+}
+
+// recorder notes which partition each record is of.
+func recorder(seen *[]int32) *task.Sub {
+	return &task.Sub{
+		Sources: []task.Source{{Topic: task.Topic{Name: in}}},
+		Nodes: []task.Node{{Name: "record", Open: func(t *task.Task) error {
+			t.Feed(0, func(*task.Message) error {
+				*seen = append(*seen, t.Partition())
+				return nil
+			})
+			return nil
+		}}},
 	}
 }

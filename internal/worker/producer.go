@@ -27,6 +27,7 @@ type producer struct {
 	cl       Client
 	slab     slab
 	sent     int64
+	bytes    int64 // of what was sent
 	acked    atomic.Int64
 	err      atomic.Pointer[error]
 	crash    atomic.Pointer[error] // a failpoint's
@@ -98,6 +99,7 @@ func (p *producer) send(o *task.Output) sent {
 	r := p.slab.next()
 	fill(r.Record, o)
 	p.sent++
+	p.bytes += int64(len(o.Key) + len(o.Value))
 	p.cl.Produce(p.ctx, r.Record, r.in.promise)
 	return r
 }
@@ -183,7 +185,7 @@ func (p *producer) see(ctx context.Context) error {
 func (p *producer) next() {
 	p.slab.reset()
 	p.written.next()
-	p.sent = 0
+	p.sent, p.bytes = 0, 0
 	p.acked.Store(0)
 	p.refusals.origins = p.refusals.origins[:0]
 }

@@ -12,7 +12,15 @@ import (
 // turn.
 const quantum = 512
 
-// round lets every task with records process some of them.
+// stretch is how many records a task that lags may process before the next one that does
+// has its turn.
+const stretch = 16 * quantum
+
+// round lets every task with records process some of them, but of those that lag only the
+// first, which comes first again until its stretch is over. So who keeps up never waits for
+// more than one quantum of those that do not; and a transaction that catches up touches few
+// tasks, each for long: the brokers get fewer and larger batches and fewer markers, the
+// caches hold the state of one task, and what was fetched first is done with first.
 func (w *Worker) round(ctx context.Context) error {
 	now := time.Now()
 	if err := w.tick(ctx, now); err != nil {
@@ -27,8 +35,10 @@ func (w *Worker) round(ctx context.Context) error {
 		}
 		active, turn = []*Run{r}, 1
 	}
+	var first *Run // of those that lag
 	for _, r := range active {
-		if r.paused.Load() {
+		lags := r.Task.Lags()
+		if r.paused.Load() || lags && first != nil {
 			continue
 		}
 		n, err := w.process(ctx, r, now, turn)
@@ -37,13 +47,33 @@ func (w *Worker) round(ctx context.Context) error {
 		}
 		if n > 0 {
 			w.dry = false
+			if lags {
+				first = r
+				r.stretch += n
+			}
 		}
 	}
+	w.settleActive(first)
+	return nil
+}
+
+// settleActive lets go of tasks without records, and puts the one that lags behind the others
+// if its stretch is over.
+func (w *Worker) settleActive(first *Run) {
+	over := first != nil && first.stretch >= stretch
 	w.active = slices.DeleteFunc(w.active, func(r *Run) bool {
 		r.queued = slices.ContainsFunc(r.waits, func(waits []taken) bool { return len(waits) > 0 })
-		return !r.queued
+		if !r.queued {
+			r.stretch = 0
+		}
+		return !r.queued || over && r == first
 	})
-	return nil
+	if over {
+		first.stretch = 0
+		if first.queued {
+			w.active = append(w.active, first)
+		}
+	}
 }
 
 // looks reports whether to look at the clock after n records: soon, then now and then.

@@ -66,6 +66,7 @@ type Worker struct {
 	touched  []*Run
 	p        *producer
 	began    time.Time // of the open transaction
+	before   int64     // records processed before it
 	next     time.Time // when to commit, at the earliest, because there is nothing else to do
 	flushed  time.Time // the engine, last
 	renewed  time.Time // the positions' times, last
@@ -219,8 +220,11 @@ func (w *Worker) due() bool {
 // untilCommit is how long the open transaction will wait for more if nothing comes in.
 func (w *Worker) untilCommit(now time.Time) time.Duration {
 	wait := w.cfg.CommitInterval - now.Sub(w.began)
-	if w.dry && w.Inbox.Empty() && !slices.ContainsFunc(w.touched, func(r *Run) bool { return r.Task.Lags() }) {
+	switch {
+	case w.dry && w.Inbox.Empty() && !slices.ContainsFunc(w.touched, func(r *Run) bool { return r.Task.Lags() }):
 		wait = min(wait, w.next.Sub(now)) // else more is on its way
+	case wait <= 0 && w.farBehind():
+		wait += w.grace()
 	}
 	return wait
 }

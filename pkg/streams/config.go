@@ -38,7 +38,9 @@ type Config struct {
 	Guarantee Guarantee
 	// CommitInterval is the longest time between commits, 100 ms by default. A
 	// worker that has nothing left to do commits sooner, but not within 7 ms of the
-	// commit before, nor sooner after it than half of what that took.
+	// commit before, nor sooner after it than half of what that took. While all that
+	// a worker has in hand is far behind it commits every four intervals: no record's
+	// result is waited for then but behind a backlog, which is done the sooner.
 	CommitInterval time.Duration
 	// MaxTaskIdle is how long a task with several inputs waits for one that has
 	// been read to its end, before it goes on with the others: 0 by default.
