@@ -50,7 +50,7 @@ func (in *Instance) openGlobals(ctx context.Context) error {
 		Stalled:      func(s changelog.Stall) { in.log.Warn("global table waits", "why", s.String()) },
 	})
 	for _, spec := range specs {
-		if g.tables[spec.Store], err = spec.Open(in.engine, in.cfg.App); err != nil {
+		if g.tables[spec.Store], err = spec.Open(in.engine, task.GlobalEnv{App: in.cfg.App, Decode: in.cfg.Policies.Decode, Left: in.leave}); err != nil {
 			return err
 		}
 	}
@@ -127,10 +127,14 @@ func (g *globals) fill(ctx context.Context) error {
 	return nil
 }
 
-// readable sees whether the serdes can read what the tables hold.
+// readable sees whether the serdes can read what the tables hold, and all of the topics.
 func (g *globals) readable() (err error) {
 	for _, spec := range g.in.cfg.Plan.Globals {
-		err = errors.Join(err, g.tables[spec.Store].Readable())
+		t := g.tables[spec.Store]
+		err = errors.Join(err, t.Readable())
+		for p := range g.partitions(spec.Topic) {
+			err = errors.Join(err, t.Unread(p))
+		}
 	}
 	return err
 }
@@ -164,6 +168,9 @@ func (g *globals) trust(begins, ends map[kafka.TopicPartition]int64) error {
 func (g *globals) found(topic string, begins, ends map[kafka.TopicPartition]int64) (at map[kafka.TopicPartition]engine.Position, why string, err error) {
 	at = map[kafka.TopicPartition]engine.Position{}
 	for _, s := range g.of(topic) {
+		if err := s.Readable(); err != nil && s.PassesOver(err) {
+			return nil, err.Error(), nil
+		}
 		for p := range g.partitions(topic) {
 			tp := kafka.TopicPartition{Topic: topic, Partition: p}
 			pos, ok, err := s.Position(p)
@@ -256,20 +263,30 @@ func (g *globals) apply(b changelog.Batch) error {
 func recordsOf(b changelog.Batch) iter.Seq[task.Message] {
 	return func(yield func(task.Message) bool) {
 		for _, r := range b.Records {
-			m := task.Message{Key: r.Key, Value: r.Value, Time: r.Time, Offset: r.Offset, Epoch: -1}
-			for _, h := range r.Headers {
-				m.Headers = append(m.Headers, task.Header{Key: h.Key, Value: h.Value})
-			}
-			if !yield(m) {
+			if !yield(messageOf(r)) {
 				return
 			}
 		}
 	}
 }
 
+func messageOf(r changelog.Record) task.Message {
+	m := task.Message{Key: r.Key, Value: r.Value, Time: r.Time, Offset: r.Offset, Epoch: -1}
+	for _, h := range r.Headers {
+		m.Headers = append(m.Headers, task.Header{Key: h.Key, Value: h.Value})
+	}
+	return m
+}
+
 // follow keeps the tables up with their topics.
 func (g *globals) follow(ctx context.Context) error {
-	err := g.reader.Run(ctx, g.targets(func(kafka.TopicPartition) int64 { return changelog.Forever }), g.apply)
+	err := g.reader.Run(ctx, g.targets(func(kafka.TopicPartition) int64 { return changelog.Forever }), func(b changelog.Batch) error {
+		err := g.apply(b)
+		for _, t := range g.of(b.Topic) {
+			err = errors.Join(err, t.Unread(b.Partition))
+		}
+		return err
+	})
 	if ctx.Err() != nil {
 		return nil
 	}

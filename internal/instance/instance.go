@@ -101,6 +101,7 @@ type Instance struct {
 	restoring    progress
 	metrics      *telemetry.Metrics
 	tolerance    tolerance
+	left         leftOut
 	loads        loads
 	unobserve    func() error // ends the observation of metrics
 

@@ -12,6 +12,7 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // A replay is the restoring of one store from its changelog.
@@ -24,8 +25,11 @@ type replay struct {
 	own        bool  // else it is a topic that the task reads, too
 	hasOffsets bool  // the task's inputs have committed offsets
 	follows    bool  // it is a copy that stands by: nobody processes on it
+	spec       task.Store
 
 	restorer *state.Restorer
+	intake   *task.Intake // makes rows of what others have written
+	message  task.Message // that it has in hand
 	from     int64
 	pos      engine.Position
 	records  int
@@ -84,7 +88,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 			continue
 		}
 		tps = append(tps, tp)
-		rs[tp] = append(rs[tp], &replay{in: in, slot: s, store: s.stores[i], changelog: tp, own: own})
+		rs[tp] = append(rs[tp], &replay{in: in, slot: s, store: s.stores[i], changelog: tp, own: own, spec: spec})
 	}
 	if len(tps) == 0 {
 		return nil, nil
@@ -135,6 +139,9 @@ func (in *Instance) replayOnce(s *slot, reader replayer, rs replays) error {
 		return err
 	}
 	for _, r := range rs.all() {
+		if err := r.intake.Unread(); err != nil {
+			return err
+		}
 		in.log.Info("restored store", "store", r.store.Namespace().Store, "partition", r.changelog.Partition,
 			"from", r.from, "to", r.pos.Offset, "records", r.records, "took", time.Since(r.began).Round(time.Millisecond))
 	}
@@ -175,7 +182,8 @@ func (r *replay) start() (err error) {
 	if r.restorer, err = state.NewRestorer(r.store); err != nil {
 		return err
 	}
-	r.restorer.Loose = !r.follows
+	r.restorer.Loose, r.restorer.Own = !r.follows, !r.own
+	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
 }
 
@@ -229,13 +237,13 @@ func (r *replay) apply(b changelog.Batch) error {
 		if rec.Key == nil || rec.Offset < r.from {
 			continue // a table drops the former; the store has the latter
 		}
-		if err := r.restorer.Apply(rec.Key, rec.Value, rec.Time); err != nil {
-			return fmt.Errorf("%s@%d: %w", r.changelog, rec.Offset, err)
+		if err := r.take(rec); err != nil {
+			return err
 		}
 		r.waits += len(rec.Key) + len(rec.Value)
 	}
 	r.records += len(b.Records)
-	r.pos.Offset, r.pos.Time = max(b.Next, r.from), time.Now().UnixMilli()
+	r.pos.Offset, r.pos.Time = r.intake.Upto(max(b.Next, r.from)), time.Now().UnixMilli()
 	if !r.follows {
 		r.in.restoring.advance(r, len(b.Records), bytes)
 	}
@@ -243,6 +251,22 @@ func (r *replay) apply(b changelog.Batch) error {
 		return nil
 	}
 	return r.write()
+}
+
+// take takes a record into the store, as processing would if others have written it.
+func (r *replay) take(rec changelog.Record) error {
+	row := task.Row{Key: rec.Key, Value: rec.Value, Time: rec.Time}
+	if !r.own {
+		r.message = messageOf(rec)
+		var err error
+		if row, err = r.intake.Take(&r.message); err != nil || row.Key == nil {
+			return err
+		}
+	}
+	if err := r.restorer.Apply(row.Key, row.Value, row.Time); err != nil {
+		return fmt.Errorf("%s@%d: %w", r.changelog, rec.Offset, err)
+	}
+	return nil
 }
 
 // A copy that stands by gets its records as they are written, a few at a time. They

@@ -30,6 +30,7 @@ func (in *Instance) Status() (st Status) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	st.Dropped = map[string]int64{}
+	in.left.count(st.Dropped)
 	if in.mu.joined {
 		_, err := in.member.Identity()
 		st.Joined = err == nil

@@ -152,7 +152,7 @@ func (in *Instance) checkCompacted(ctx context.Context) error {
 		case policy != "compact":
 			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog and has cleanup.policy=%s: set it to compact, or give the table a changelog of its own", name, policy))
 		case in.cfg.Policies.Lenient():
-			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog, and records that fail are to be passed over: a restored table would have rows of theirs; let such records fail, or give the table a changelog of its own", name))
+			errs = append(errs, fmt.Errorf("source topic %q serves as a changelog, and records that fail are to be passed over: a restored table would have rows of theirs, or lack those before them; let such records fail, or give the table a changelog of its own", name))
 		}
 	}
 	return errors.Join(errs...)

@@ -193,7 +193,9 @@ func (f *formSet) readable(each func(fn func(key, value []byte) error) error) er
 		if !asked {
 			err = f.forms.Check(serde, form)
 		}
-		found.add(serde, form)
+		if err == nil {
+			found.add(serde, form)
+		}
 		return err
 	}
 	if err := each(func(key, value []byte) error { return f.forms.Each(key, value, false, show) }); err != nil {

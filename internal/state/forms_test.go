@@ -328,3 +328,36 @@ func BenchmarkRestoreForms(b *testing.B) {
 		})
 	}
 }
+
+// doubted shows what is in doubt again, as decoded.
+type doubted struct{}
+
+func (doubted) Each(_, _ []byte, _ bool, show func(int, []byte) error) error {
+	if show(1, []byte("told")) == nil {
+		return nil
+	}
+	return show(1, []byte("decoded"))
+}
+
+func (doubted) Check(_ int, form []byte) error {
+	if string(form) == "told" {
+		return errVersion
+	}
+	return nil
+}
+
+// A form that turned out to be in doubt while a store was read is not kept.
+func TestFormsInDoubt(t *testing.T) {
+	t.Parallel()
+	r := formsRig{t, &counting{Engine: memory.New()}}
+	r.put(r.open(nil, ""), "k", "v") // nobody takes note
+	for _, want := range []int{1, 0} {
+		s := r.open(nil, "")
+		s.KeepForms(doubted{})
+		r.eng.ranges = 0
+		if err := s.Readable(); err != nil || r.eng.ranges != want {
+			t.Errorf("%d ranges, want %d: %v", r.eng.ranges, want, err)
+		}
+		flush(t, s)
+	}
+}

@@ -11,6 +11,8 @@ import (
 type Restorer struct {
 	// Loose makes writes that a crash may lose: they are had again from the changelog.
 	Loose bool
+	// Own says that this program has written what is applied, or has read it before.
+	Own bool
 
 	s      *Store
 	batch  engine.Batch
@@ -53,7 +55,11 @@ func (r *Restorer) Set(key, value []byte, time int64) {
 		r.batch.Delete(r.s.ns, key)
 		return
 	}
-	r.s.forms.noteEntry(r.s.layout, key, value)
+	if r.Own {
+		r.s.forms.noteOwn(r.s.layout, key, value)
+	} else {
+		r.s.forms.noteEntry(r.s.layout, key, value)
+	}
 	raw := binary.BigEndian.AppendUint64(r.room(stampSize+len(value)), uint64(time))
 	r.batch.Set(r.s.ns, key, append(raw, value...))
 }

@@ -171,7 +171,8 @@ func (s *Shared) Wipe(partitions int32) error {
 	return nil
 }
 
-// A Filling is a batch of a topic's records on their way to a shared store.
+// A Filling is a batch of a topic's records on their way to a shared store. The program has
+// seen that it can read them.
 type Filling struct {
 	s     *Shared
 	batch engine.Batch
@@ -204,7 +205,7 @@ func (f *Filling) write() error {
 	s.mu.Lock()
 	for _, op := range f.batch.Ops {
 		if op.Kind == engine.Set {
-			s.mu.forms.noteEntry(Plain{}, op.Key, op.Value[stampSize:])
+			s.mu.forms.noteOwn(Plain{}, op.Key, op.Value[stampSize:])
 		}
 	}
 	if !s.mu.forms.changed() { // as nearly always

@@ -63,6 +63,8 @@ type Global struct {
 	// Forms returns who tells the forms of the rows as a topic has them: this one or, of rows
 	// that are made, the changelog that there would be; nil if nobody can.
 	Forms func(topic string) state.Forms
+	// Row looks whether a record can be read; nil: any can.
+	Row func(*Message) (Row, error)
 	// Make returns what makes rows of the topic's records; nil if the records are rows.
 	Make func(rows *state.Store, app string) func(*Message) error
 }
@@ -128,6 +130,9 @@ type Store struct {
 	Headers []Header          // of every changelog record that has a value
 	// Forms returns who tells the forms of the changelog's entries; nil if nobody can.
 	Forms func(changelog string) state.Forms
+	// Rows returns what makes rows of the records of Source, from one on; nil if the
+	// records are rows.
+	Rows func() func(*Message) (Row, error)
 }
 
 // Open opens a partition of the store in eng.

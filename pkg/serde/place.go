@@ -126,7 +126,8 @@ type Formed interface {
 // A Doubter is a Formed serde whose forms do not say all. Doubts says of a form, with which
 // Check finds no fault, whether there may be bytes of it that cannot be read: those are
 // decoded, once by each build of the program, before a task runs. Doubts is used
-// concurrently.
+// concurrently, and where nobody may wait: what it would have to ask others for it does not
+// doubt, and is asked again once Check has seen to that.
 type Doubter interface {
 	Doubts(form []byte) bool
 }

@@ -16,6 +16,16 @@ var (
 	_ Serde[[]byte] = Bytes
 )
 
+// ReadsAny reports whether s can read any bytes, and writes them as it has read them. Who
+// has to see that bytes can be read need not decode those.
+func ReadsAny(s any) bool {
+	switch s {
+	case any(String), any(Bytes):
+		return true
+	}
+	return false
+}
+
 type stringSerde struct{}
 
 func (stringSerde) Append(dst []byte, v string) ([]byte, error) {

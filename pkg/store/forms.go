@@ -17,13 +17,7 @@ import (
 // Forms returns who tells the forms of entries, as the changelog has them; nil if there is
 // nothing that could not be read. What a serde does not tell of itself is found out by
 // decoding, and that this program can decode it is a part of the form.
-func (s Serdes) Forms(changelog string) state.Forms { return s.forms(changelog, true) }
-
-// ForeignForms is Forms of a topic that others write: they may have written anything, so that
-// only what serdes tell of themselves is looked at.
-func (s Serdes) ForeignForms(topic string) state.Forms { return s.forms(topic, false) }
-
-func (s Serdes) forms(changelog string, decode bool) state.Forms {
+func (s Serdes) Forms(changelog string) state.Forms {
 	if s.at == nil {
 		return nil
 	}
@@ -32,9 +26,7 @@ func (s Serdes) forms(changelog string, decode bool) state.Forms {
 	for _, p := range s.at(changelog) {
 		t := teller{part: p}
 		t.checker, _ = p.serde.(serde.Checker)
-		if !decode {
-			t.read = nil
-		} else if t.read != nil {
+		if t.read != nil {
 			t.program = programOf(p.serde)
 		}
 		some = some || t.checker != nil || t.read != nil
@@ -66,7 +58,7 @@ type teller struct {
 	program []byte        // who decodes, if anybody does
 
 	last  []byte // that the serde told
-	doubt bool   // that it leaves
+	doubt bool   // that it leaves, as far as it knew then
 	form  []byte
 }
 
@@ -87,6 +79,16 @@ func (f *forms) form(i int, src []byte) error {
 	if t.checker == nil && t.read == nil {
 		return nil
 	}
+	err := f.told(i, src)
+	if errors.Is(err, errDoubt) && !t.doubt { // Check has asked, and knows now
+		err = f.told(i, src)
+	}
+	return err
+}
+
+// told shows the form of src, which is decoded if that does not say all.
+func (f *forms) told(i int, src []byte) error {
+	t := &f.tellers[i]
 	if t.tell(src); t.doubt && !f.own {
 		if err := t.read(src); err != nil {
 			return t.about(fmt.Errorf("%w: %w", serde.ErrUnreadable, err))
@@ -111,6 +113,9 @@ func (t *teller) tell(src []byte) {
 	t.form = append(t.form, t.last...)
 }
 
+// forget makes it ask the serde anew, which may have learned what a form is.
+func (t *teller) forget() { t.last, t.form = t.last[:0], t.form[:0] }
+
 var errDoubt = errors.New("no part of this program has decoded it")
 
 // Check implements state.Forms.
@@ -118,7 +123,7 @@ func (f *forms) Check(i int, form []byte) error {
 	if i >= len(f.tellers) || len(form) == 0 {
 		return nil // of a store that had more serdes once
 	}
-	t := f.tellers[i]
+	t := &f.tellers[i]
 	by, form := form[0], form[1:]
 	if by == decoded {
 		var ours bool
@@ -130,6 +135,7 @@ func (f *forms) Check(i int, form []byte) error {
 		if err := t.checker.Check(form); err != nil {
 			return t.about(err)
 		}
+		t.forget()
 	}
 	if by == told && t.read != nil && serde.Doubts(t.serde, form) {
 		return errDoubt

@@ -46,30 +46,25 @@ func as(name string, run func()) {
 func TestForms(t *testing.T) {
 	decoded := new(int)
 	values := tagged{serde.String, decoded}
-	forms := func(foreign bool) state.Forms {
-		s := KeyValue("s", serde.String, serde.Serde[string](values)).Spec().Serdes
-		if foreign {
-			return s.ForeignForms("c")
-		}
-		return s.Forms("c")
+	forms := func() state.Forms {
+		return KeyValue("s", serde.String, serde.Serde[string](values)).Spec().Serdes.Forms("c")
 	}
 	for _, c := range []struct {
-		name, value  string
-		own, foreign bool
-		decoded      int
-		err          string
-		same, other  bool // who believes the form: this program, another one
+		name, value string
+		own         bool
+		decoded     int
+		err         string
+		same, other bool // who believes the form: this program, another one
 	}{
 		{name: "sure", value: "Ax", same: true, other: true},
 		{name: "sure, and unknown", value: "?x"},
 		{name: "in doubt", value: "ax", decoded: 1, same: true},
 		{name: "in doubt, and its own", value: "abad", own: true, same: true},
 		{name: "in doubt, and bad", value: "abad", decoded: 1, err: "value: " + serde.ErrUnreadable.Error() + ": it is bad"},
-		{name: "in doubt, in another's topic", value: "abad", foreign: true, same: true, other: true},
 	} {
 		as("this", func() {
 			*decoded = 0
-			f := forms(c.foreign)
+			f := forms()
 			var kept []byte
 			for range 2 { // the second time as most are
 				kept = nil
@@ -90,11 +85,11 @@ func TestForms(t *testing.T) {
 			if c.err != "" {
 				return
 			}
-			if got := forms(c.foreign).Check(valuePart, kept) == nil; got != c.same {
+			if got := forms().Check(valuePart, kept) == nil; got != c.same {
 				t.Errorf("%s: the same program believes it: %v", c.name, got)
 			}
 			as("other", func() {
-				if got := forms(c.foreign).Check(valuePart, kept) == nil; got != c.other {
+				if got := forms().Check(valuePart, kept) == nil; got != c.other {
 					t.Errorf("%s: another program believes it: %v", c.name, got)
 				}
 			})
@@ -119,3 +114,46 @@ type tagless struct{ inner serde.Serde[string] }
 
 func (s tagless) Append(dst []byte, v string) ([]byte, error) { return s.inner.Append(dst, v) }
 func (s tagless) Decode(src []byte) (string, error)           { return s.inner.Decode(src) }
+
+// learning is a tagged serde that knows of no doubt before Check has asked.
+type learning struct {
+	tagged
+	asked *int
+}
+
+func (l learning) Check(src []byte) error {
+	*l.asked++
+	return l.tagged.Check(src)
+}
+
+func (l learning) Doubts(form []byte) bool { return *l.asked > 0 && l.tagged.Doubts(form) }
+
+// Nobody is asked while entries pass by. What is in doubt, as a Check finds out, is decoded
+// then: in the same look at an entry, and in the next one.
+func TestDoubtsThatCheckFinds(t *testing.T) {
+	for _, passed := range []bool{true, false} {
+		values := learning{tagged{serde.String, new(int)}, new(int)}
+		f := KeyValue("s", serde.String, serde.Serde[string](values)).Spec().Serdes.Forms("c")
+		var noted []byte
+		note := func(_ int, form []byte) error {
+			noted = append([]byte{}, form...)
+			return nil
+		}
+		if passed {
+			if err := f.Each([]byte("k"), []byte("ax"), false, note); err != nil || *values.asked > 0 || *values.decoded > 0 {
+				t.Errorf("asked %d, decoded %d: %v", *values.asked, *values.decoded, err)
+			}
+			if err := f.Check(valuePart, noted); !errors.Is(err, errDoubt) {
+				t.Errorf("%q: %v", noted, err)
+			}
+		}
+		for want := range 2 {
+			if err := f.Each([]byte("k"), []byte("ax"), false, f.Check); err != nil || *values.decoded != want+1 {
+				t.Errorf("decoded %d: %v", *values.decoded, err)
+			}
+		}
+		if err := f.Each([]byte("k"), []byte("abad"), false, f.Check); !errors.Is(err, serde.ErrUnreadable) {
+			t.Errorf("%v", err)
+		}
+	}
+}

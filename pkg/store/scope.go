@@ -62,8 +62,7 @@ type part struct {
 }
 
 func partOf[T any](name string, s serde.Serde[T]) part {
-	switch any(s) {
-	case any(serde.String), any(serde.Bytes):
+	if serde.ReadsAny(s) {
 		return part{name: name, serde: s}
 	}
 	return part{name, s, func(src []byte) error {

@@ -190,11 +190,7 @@ func (b *Builder) sub(id int, members []int, groups map[int]int) *task.Sub {
 	sort.Strings(stores)
 	for _, name := range slices.Compact(stores) {
 		spec := b.specs[name]
-		st := task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name], Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Forms: spec.Serdes.Forms}
-		if st.Source != (task.Topic{}) {
-			st.Forms = spec.Serdes.ForeignForms
-		}
-		sub.Stores = append(sub.Stores, st)
+		sub.Stores = append(sub.Stores, task.Store{Name: name, Logged: spec.Logged, Source: b.backed[name].Topic, Rows: b.backed[name].rows, Configs: spec.Configs, Layout: spec.Layout, Headers: headersOf(spec), Forms: spec.Serdes.Forms})
 	}
 	return sub
 }

@@ -17,7 +17,7 @@ type Builder struct {
 	sources  map[string]source // by topic
 	owners   map[string]string // store -> node that owns it
 	specs    map[string]store.Spec
-	backed   map[string]task.Topic // stores whose changelog is their source topic
+	backed   map[string]backing // stores whose changelog is their source topic
 	checks   []task.Check
 	globals  []task.Global
 	coalesce bool
@@ -26,7 +26,7 @@ type Builder struct {
 
 // New returns an empty builder.
 func New() *Builder {
-	return &Builder{sources: map[string]source{}, owners: map[string]string{}, specs: map[string]store.Spec{}, backed: map[string]task.Topic{}}
+	return &Builder{sources: map[string]source{}, owners: map[string]string{}, specs: map[string]store.Spec{}, backed: map[string]backing{}}
 }
 
 // Coalesce makes every table of the topology emit each changed key once per
@@ -46,10 +46,14 @@ func (b *Builder) From[K, V any](topic Topic[K, V], more ...Topic[K, V]) Stream[
 // Table reads a topic as a table: the last value of each key, kept in st. A null
 // value deletes its key, a record without a key is dropped.
 func (b *Builder) Table[K, V any](topic Topic[K, V], st store.Rows[K, V], opts ...TableOption) Table[K, V] {
+	s := b.From(topic)
 	if b.tableOptions(opts).backed {
-		b.backed[st.Name()] = task.Topic{Name: topic.name}
+		if read, ok := b.sources[topic.name].typed.(Topic[K, V]); ok { // as it was first declared
+			topic = read
+		}
+		b.backed[st.Name()] = backedBy(topic, st)
 	}
-	return b.From(topic).Table(st, opts...)
+	return s.Table(st, opts...)
 }
 
 func (b *Builder) tableOptions(opts []TableOption) tableOptions {

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
@@ -21,13 +22,32 @@ type GlobalTable[K, V any] struct {
 // key, as Table has it. Every process fills it before it takes a task, and follows
 // the topic from then on; it is not aligned in time with what is joined with it. The
 // topic is its own changelog: st needs none, and its serdes must read what the topic
-// holds.
+// holds. A record that they cannot decode is the decode policy's matter: it stops the
+// service, unless its key is written again by the end of what is being read, or it is
+// counted and its key has no row, in every process. It is no dead letter.
 func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) GlobalTable[K, V] {
-	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.ForeignForms})
 	topic.key, topic.value = st.Serdes()
 	topic.check(b, task.Topic{Name: topic.name}, serde.Reads)
 	topic = topic.placed(topic.name, false)
+	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: st.Spec().Serdes.Forms, Row: topic.look()})
 	return GlobalTable[K, V]{b: b, st: store.KeyValue(st.Name(), topic.key, topic.value)}
+}
+
+// look sees whether the records of t can be read as rows that have no headers; nil if any
+// can.
+func (t Topic[K, V]) look() func(*task.Message) (task.Row, error) {
+	if t.key == nil || t.value == nil || serde.ReadsAny(t.key) && serde.ReadsAny(t.value) {
+		return nil
+	}
+	return func(m *task.Message) (task.Row, error) {
+		_, err := t.decodeBytes(m.Key, m.Value)
+		if err != nil && t.headed != nil {
+			if _, e := t.decode(m.Key, m.Value, m.Headers); e == nil {
+				err = fmt.Errorf("%w: it can be with its headers, which a global table does not keep: have its schema named in the value: %w", task.ErrUnskippable, err)
+			}
+		}
+		return task.Row{Key: m.Key, Value: m.Value, Time: m.Time}, err
+	}
 }
 
 // GlobalStore keeps st whole in every process, as GlobalTable does, and leaves to fill
@@ -40,9 +60,10 @@ func (b *Builder) GlobalTable[K, V any](topic Topic[K, V], st store.KV[K, V]) Gl
 // deleted or compacted by then is missing, so that fill should need no more than the last
 // record of each key, or the topic be kept for ever. fill is called by one goroutine at a
 // time, which is none of a task's: it must not touch what tasks use, has no timers and
-// emits nothing. A record that cannot be decoded, or that fill fails on, stops the
-// service, whatever the policies say: passed over, it would be missing in this process
-// alone.
+// emits nothing. A record that cannot be decoded stops the service, or is counted and not
+// handed to fill, as the decode policy says; it is no dead letter. One that fill fails on
+// stops the service whatever the policies say: passed over, it would be missing in this
+// process alone.
 func (b *Builder) GlobalStore[TK, TV, K, V any](topic Topic[TK, TV], st store.KV[K, V], fill func(rows *store.View[K, V], r Record[TK, TV]) error) GlobalTable[K, V] {
 	serdes := st.Spec().Serdes
 	global(b, st, task.Global{Store: st.Name(), Topic: topic.name, Forms: serdes.Forms, Make: filling(topic, st, fill)})
@@ -75,7 +96,10 @@ func filling[TK, TV, K, V any](topic Topic[TK, TV], st store.KV[K, V], fill func
 				return err
 			}
 			r.Time, s.now = stamp(m.Time), m.Time
-			return fill(view, r)
+			if err := fill(view, r); err != nil {
+				return fmt.Errorf("%w: %w", task.ErrUnskippable, err)
+			}
+			return nil
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (t Topic[K, V]) check(b *Builder, name task.Topic, use serde.Use) {
 // storeChecks are those of every store's serdes.
 func (b *Builder) storeChecks() (checks []task.Check) {
 	for _, name := range slices.Sorted(maps.Keys(b.specs)) {
-		serdes, st := b.specs[name].Serdes, task.Store{Name: name, Logged: true, Source: b.backed[name]}
+		serdes, st := b.specs[name].Serdes, task.Store{Name: name, Logged: true, Source: b.backed[name].Topic}
 		checks = append(checks, func(ctx context.Context, app string) error {
 			return at("store "+name, serdes.Start(ctx, st.Restored(app)))
 		})

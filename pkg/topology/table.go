@@ -88,8 +88,9 @@ func Coalesced() TableOption { return func(o *tableOptions) { o.coalesce = true 
 
 // SourceAsChangelog makes the topic that Builder.Table reads serve as the changelog
 // of its store, so that the rows are not kept twice. The topic must be compacted,
-// which is checked at start; the store's serdes must write what the topic holds. A
-// restored table stops where the task has read the topic to.
+// which is checked at start. A restored table stops where the task has read the topic to,
+// and holds what processing has made of it. The task is refused if this build cannot decode
+// the last record of a key; policies that pass over records are, too.
 func SourceAsChangelog() TableOption { return func(o *tableOptions) { o.backed = true } }
 
 // Stream returns the table's updates. A deleted row is a null value.

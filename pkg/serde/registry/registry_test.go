@@ -398,6 +398,12 @@ func TestCheck(t *testing.T) {
 	}
 	for f, want := range map[serde.Schematic[string]]bool{text{field: "b", preset: "x"}: true, knowing{text{field: "b", preset: "x"}}: false} {
 		s := serde.At(r.another().Serde(f, Options{}), inValue)
+		if asked := r.requests.Load(); serde.Doubts(s, []byte(entry)) || r.requests.Load() != asked {
+			t.Errorf("%T doubts what it has not met", f)
+		}
+		if err := s.(serde.Checker).Check([]byte(entry)); err != nil {
+			t.Error(err)
+		}
 		if got := serde.Doubts(s, []byte(entry)); got != want {
 			t.Errorf("%T leaves a doubt: %v", f, got)
 		}

@@ -212,14 +212,15 @@ func (s *placed[T]) AppendForm(dst, src []byte) []byte {
 }
 
 // Doubts serves serde.Doubter: there is none of what was written with the schema that this
-// service writes, or with one of which the format says that all of it can be read.
+// service writes, or with one of which the format says that all of it can be read. Of a
+// schema that was not met yet it knows nothing: Check asks.
 func (s *placed[T]) Doubts(form []byte) bool {
 	f, _, err := cut(form, s.schema.Type)
 	if err != nil {
 		return false // Check says what is wrong
 	}
-	r, err := s.reading(f)
-	return err == nil && !r.all
+	r, met := (*s.known.Load())[string(f)]
+	return met && r.err == nil && !r.all
 }
 
 // headed is a serde that names the schema in a header.

@@ -42,6 +42,7 @@ type Driver struct {
 	points     map[place]task.Point
 
 	globals map[string]*task.Whole
+	left    task.Drops // by them
 }
 
 // An Option changes how a driver runs.
@@ -359,6 +360,8 @@ func (d *Driver) store(name string, p int32) *state.Store {
 // Dropped returns how many records were dropped, by reason.
 func (d *Driver) Dropped() map[string]int64 {
 	out := map[string]int64{}
+	d.left.Each(func(why task.Drop, n int64) { out[why.String()] += n })
+	d.left = task.Drops{}
 	d.each(func(t *task.Task) error {
 		drops := t.TakeDrops()
 		drops.Each(func(why task.Drop, n int64) { out[why.String()] += n })
@@ -450,6 +453,7 @@ func (d *Driver) open() {
 	d.tb.Helper()
 	d.tasks = nil
 	if err := d.openGlobals(); err != nil {
+		d.globals = nil
 		d.onError(fmt.Errorf("topologytest: %w", err))
 		return
 	}
@@ -457,7 +461,7 @@ func (d *Driver) open() {
 		var tasks []*task.Task
 		for p := range d.partitions {
 			t, err := task.New(sub, p, d.env(), func(s task.Store) (*state.Store, error) {
-				return d.restore(s, p)
+				return d.restore(fmt.Sprintf("%d_%d", sub.ID, p), s, p)
 			})
 			if err == nil {
 				err = d.resume(t)

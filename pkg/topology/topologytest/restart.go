@@ -143,7 +143,7 @@ func (d *Driver) flushEngine() {
 	})
 }
 
-func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
+func (d *Driver) restore(id string, spec task.Store, p int32) (*state.Store, error) {
 	s, err := spec.Open(d.engine, app, p)
 	topic, own, ok := spec.Changelog(app)
 	if err != nil || !ok {
@@ -153,17 +153,29 @@ func (d *Driver) restore(spec task.Store, p int32) (*state.Store, error) {
 	if !own {
 		records = records[:d.points[place{topic, p}].Offset]
 	}
-	pos, _ := s.Position()
+	pos, known := s.Position()
+	if !known {
+		if err := s.Wipe(); err != nil {
+			return nil, err
+		}
+	}
 	r, err := state.NewRestorer(s)
 	if err != nil {
 		return nil, err
 	}
+	in := spec.Intake(app, id, p, d.policies)
+	r.Own = !own
 	for _, m := range records[pos.Offset:] {
-		if m.Key != nil {
-			if err := r.Apply(m.Key, m.Value, m.Time); err != nil {
-				return nil, err
-			}
+		row, err := in.Take(&m)
+		if err == nil && row.Key != nil {
+			err = r.Apply(row.Key, row.Value, row.Time)
 		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := in.Unread(); err != nil {
+		return nil, err
 	}
 	return s, r.Write(engine.Position{Offset: int64(len(records))})
 }
@@ -191,11 +203,20 @@ func (d *Driver) openGlobals() (err error) {
 	d.tb.Helper()
 	d.globals = map[string]*task.Whole{}
 	for _, g := range d.plan.Globals {
-		if d.globals[g.Store], err = g.Open(d.engine, app); err != nil {
+		w, err := g.Open(d.engine, task.GlobalEnv{App: app, Decode: d.policies.Decode, Left: func(why task.Drop, _ error) { d.left[why]++ }})
+		if err != nil {
 			return err
 		}
+		if err := w.Readable(); err != nil && w.PassesOver(err) {
+			if err := w.Wipe(d.partitions); err != nil {
+				return err
+			}
+		}
+		d.globals[g.Store] = w
 	}
-	d.follow()
+	if err := d.fillGlobals(); err != nil {
+		return err
+	}
 	for _, g := range d.plan.Globals {
 		if err := d.globals[g.Store].Readable(); err != nil {
 			return err
@@ -207,13 +228,23 @@ func (d *Driver) openGlobals() (err error) {
 // follow brings the global tables up to what is committed on their topics.
 func (d *Driver) follow() {
 	d.tb.Helper()
+	if err := d.fillGlobals(); err != nil {
+		d.onError(err)
+	}
+}
+
+func (d *Driver) fillGlobals() error {
+	if d.globals == nil {
+		return nil // they could not be opened
+	}
 	for _, g := range d.plan.Globals {
 		for p := range d.partitions {
 			if err := fill(d.globals[g.Store], d.topic(g.Topic), p); err != nil {
-				d.onError(err)
+				return err
 			}
 		}
 	}
+	return nil
 }
 
 func fill(w *task.Whole, l *log, p int32) error {
@@ -225,5 +256,8 @@ func fill(w *task.Whole, l *log, p int32) error {
 	if err != nil || pos.Offset == int64(len(records)) {
 		return err
 	}
-	return w.Apply(p, slices.Values(records[pos.Offset:]), engine.Position{Offset: int64(len(records))})
+	if err := w.Apply(p, slices.Values(records[pos.Offset:]), engine.Position{Offset: int64(len(records))}); err != nil {
+		return err
+	}
+	return w.Unread(p)
 }
