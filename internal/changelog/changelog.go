@@ -65,9 +65,9 @@ type Config struct {
 	// PartitionBytes is how much to ask for of a partition at once: 8 MiB. A
 	// record that is larger is read all the same.
 	PartitionBytes int32
-	// RequestBytes is how much to ask for of a broker at once: 64 MiB. Up to
-	// twice as much is held for each broker: an answer that is being applied
-	// and one that is being fetched. They are decompressed bit by bit.
+	// RequestBytes is how much to ask for of all brokers at once: 64 MiB. Up to
+	// twice as much is held: answers that are being applied and those that are
+	// being fetched. They are decompressed bit by bit.
 	RequestBytes int32
 	// MaxWait is how long a broker waits for news before it answers that
 	// there are none: 500 ms.

@@ -137,8 +137,9 @@ func (l *leader) request(ctx context.Context, parts []*part) (*kmsg.FetchRespons
 	// MaxBytes stays without limit. The partitions' limits keep to RequestBytes,
 	// and a broker that stops in the middle of a partition for want of space
 	// has one more thing to get wrong: kfake then forgets what was aborted.
-	small := min(smallShare, l.cfg.PartitionBytes, l.cfg.RequestBytes/int32(len(parts)))
-	left := l.cfg.RequestBytes - small*int32(len(parts))
+	room := l.cfg.RequestBytes / l.nodes.Load()
+	small := max(1, min(smallShare, l.cfg.PartitionBytes, room/int32(len(parts))))
+	left := room - small*int32(len(parts))
 	for _, p := range parts {
 		ask := kmsg.NewFetchRequestTopicPartition()
 		ask.Partition, ask.CurrentLeaderEpoch, ask.FetchOffset = p.Partition, p.epoch, p.next

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -33,6 +34,7 @@ type run struct {
 	parts   []*part                 // those that look for a leader
 	left    int                     // how many are not done
 	byNode  map[int32]*leader
+	nodes   atomic.Int32   // how many there are
 	back    chan []*part   // from the apply loops; has room for all parts, so they never wait
 	leaders sync.WaitGroup // their loops
 }
@@ -216,6 +218,7 @@ func (r *run) leader(ctx context.Context, node int32) *leader {
 	if l == nil {
 		l = &leader{run: r, node: node, in: make(chan []*part, cap(r.back)), out: make(chan round)}
 		r.byNode[node] = l
+		r.nodes.Add(1)
 		r.leaders.Go(func() { l.fetchLoop(ctx) })
 		r.leaders.Go(func() { l.applyLoop(ctx) })
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,21 +31,27 @@ type Feed struct {
 	f      *Fetcher
 	queued atomic.Int64 // bytes handed over and not done
 	tell   atomic.Int64 // the fetcher wants to know when fewer bytes are
+	pieces pieces       // of answers that are in memory because of it
 
-	after  int64     // the offset behind what was handed over; this and what follows are Run's own
+	group  *group
+	handed int64     // bytes, ever; this and what follows are Run's own
+	after  int64     // the offset behind what was handed over
 	busy   bool      // it is in the fetcher's list
 	paused bool      // until fewer bytes than tell wait
 	since  time.Time // it was, last
 	slow   bool      // to be paused rather than waited for
 }
 
-// A Batch is some records of a feed, transaction markers among them.
+// A Batch is some records of a feed, transaction markers among them; or, with Yield,
+// the request to give back what waits of all feeds that were added together with this one
+// as soon as none of it can be processed, or after Patience: see Feed.Yield.
 type Batch struct {
 	Feed    *Feed
 	Records []*kgo.Record
 	After   int64 // the offset behind the last of them
 	End     int64 // of the partition, as the fetch saw it: the last stable offset
 	Bytes   int64
+	Yield   bool
 }
 
 // A PositionError is a partition that cannot be read on from where it should be.
@@ -67,18 +74,27 @@ type Fetcher struct {
 	broken func(*Feed, error)
 	done   chan struct{}
 
-	room     int64 // bytes that may wait, of all feeds
-	maxBytes int32 // of a fetch
+	room  int64        // bytes that may be in memory, of all feeds
+	gauge *gauge       // of what the client reads
+	held  atomic.Int64 // bytes in memory that were handed over
+	tell  atomic.Int64 // the fetcher wants to know when fewer bytes are
 
 	feeds  map[string]map[int32]*Feed // this and what follows are Run's own
-	busy   []*Feed                    // that hold something, or lag
+	busy   []*Feed                    // that hold something, or lag, or are not read
 	levels levels                     // of each of them
+	line   []*group                   // that are not read until it is their turn
+	turns  bool                       // there is not room for all at a time
+	lacked time.Time                  // when there was last no room for what is read
+	lots   int64                      // so many there were
+	cut    *lot                       // more of it may come with the next poll
+	looks  int64                      // how often groups were looked for
 
 	mu struct {
 		sync.Mutex
 		poked  bool
 		cancel context.CancelFunc // of the poll in progress
 		reqs   []request
+		yields []yield
 	}
 }
 
@@ -92,32 +108,33 @@ type request struct {
 // a new partition may wait behind an idle one.
 const MaxWait = 250 * time.Millisecond
 
-// New makes the consumer. room is how many bytes may be fetched ahead of the tasks, by
-// and large: a broker sends a batch that is larger than was asked for. broken is told of
-// a feed that cannot be read on, with a *PositionError; it is removed then. It is called
-// by Run, and must not wait for it.
+// New makes the consumer. room is how many bytes of memory what is fetched ahead of the
+// tasks may take. broken is told of a feed that cannot be read on, with a *PositionError;
+// it is removed then. It is called by Run, and must not wait for it.
 func New(opts []kgo.Opt, room int64, broken func(*Feed, error)) (*Fetcher, error) {
-	maxBytes := int32(min(max(room/8, minFetch), maxFetch))
+	g := &gauge{began: time.Now()}
+	l, _ := deal(room, g.read(), 1)
 	cl, err := kgo.NewClient(append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // a position must pass transaction markers
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxWait(MaxWait),
-		kgo.FetchMaxBytes(maxBytes),
+		kgo.FetchMaxBytes(l.answer),
+		kgo.FetchMaxPartitionBytes(l.part),
+		kgo.WithHooks(g),
 	)...)
 	if err != nil {
 		return nil, err
 	}
-	return &Fetcher{cl: cl, broken: broken, room: room, maxBytes: maxBytes, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
+	return &Fetcher{cl: cl, broken: broken, room: room, gauge: g, levels: l, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
 }
 
-// minFetch and maxFetch bound the bytes of a fetch from one broker.
-const minFetch, maxFetch = 1 << 20, 50 << 20
-
-// Add begins to read feeds. It returns once that has begun, or ctx has ended.
+// Add begins to read feeds, those of one task. It returns once that has begun, or ctx has
+// ended.
 func (f *Fetcher) Add(ctx context.Context, feeds []*Feed) error {
+	g := &group{feeds: feeds}
 	for _, fd := range feeds {
-		fd.f, fd.after = f, fd.From
+		fd.f, fd.after, fd.group = f, fd.From, g
 	}
 	return f.request(ctx, request{feeds: feeds, add: true, done: make(chan struct{})})
 }
@@ -163,15 +180,20 @@ func (f *Fetcher) Run(ctx context.Context) {
 	defer close(f.done)
 	defer f.cl.CloseAllowingRebalance()
 	for ctx.Err() == nil {
-		if f.enough() {
+		switch {
+		case f.crammed():
+			f.relieve(ctx)
+		case f.enough():
 			f.rest(ctx)
-		} else {
+		default:
 			f.dispatch(f.poll(ctx))
 		}
-		for _, r := range f.requests() {
+		reqs, yields := f.requests()
+		for _, r := range reqs {
 			f.change(r)
 			close(r.done)
 		}
+		f.takeBack(yields)
 		f.review()
 	}
 }
@@ -180,6 +202,11 @@ func (f *Fetcher) Run(ctx context.Context) {
 const maxPoll = 10_000
 
 func (f *Fetcher) poll(ctx context.Context) kgo.Fetches {
+	if f.turns || len(f.line) > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, turn)
+		defer done()
+	}
 	ctx, cancel := f.interruptible(ctx)
 	defer cancel()
 	return f.cl.PollRecords(ctx, maxPoll)
@@ -196,12 +223,12 @@ func (f *Fetcher) interruptible(ctx context.Context) (context.Context, context.C
 	return ctx, cancel
 }
 
-func (f *Fetcher) requests() []request {
+func (f *Fetcher) requests() ([]request, []yield) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	reqs := f.mu.reqs
-	f.mu.poked, f.mu.cancel, f.mu.reqs = false, nil, nil
-	return reqs
+	reqs, yields := f.mu.reqs, f.mu.yields
+	f.mu.poked, f.mu.cancel, f.mu.reqs, f.mu.yields = false, nil, nil, nil
+	return reqs, yields
 }
 
 func (f *Fetcher) change(r request) {
@@ -218,12 +245,14 @@ func (f *Fetcher) change(r request) {
 		if have := f.feeds[fd.Topic][fd.Partition]; have != nil && (r.add || have == fd) {
 			off[fd.Topic] = append(off[fd.Topic], fd.Partition)
 			delete(f.feeds[fd.Topic], fd.Partition)
+			f.held.Add(-have.pieces.done(math.MaxInt64)) // who has them drops them
 		}
 		if r.add {
 			f.feeds[fd.Topic][fd.Partition] = fd
 			f.work(fd)
 		}
 	}
+	f.drop()
 	f.cl.ResumeFetchPartitions(off)
 	f.cl.RemoveConsumePartitions(off)
 	if r.add {
@@ -233,35 +262,60 @@ func (f *Fetcher) change(r request) {
 
 // dispatch hands records to their feeds.
 func (f *Fetcher) dispatch(fetches kgo.Fetches) {
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		fd := f.feeds[p.Topic][p.Partition]
-		if fd == nil {
-			return // of one that has been removed
+	records := fetches.NumRecords()
+	for i, fetched := range fetches {
+		l := f.cut
+		if f.cut = nil; l == nil {
+			l = f.begin()
 		}
-		if err := classify(p); err != nil {
-			f.change(request{feeds: []*Feed{fd}})
-			f.broken(fd, err)
-		} else if len(p.Records) > 0 {
-			f.hand(fd, p.FetchPartition)
+		kgo.Fetches{fetched}.EachPartition(func(p kgo.FetchTopicPartition) {
+			fd := f.feeds[p.Topic][p.Partition]
+			if fd == nil {
+				return // of one that has been removed
+			}
+			if err := classify(p); err != nil {
+				f.change(request{feeds: []*Feed{fd}})
+				f.broken(fd, err)
+			} else if len(p.Records) > 0 {
+				f.hand(fd, p.FetchPartition, l)
+			}
+		})
+		if i == len(fetches)-1 && records == maxPoll {
+			f.cut = l
+		} else {
+			f.end(l)
 		}
-	})
+	}
 }
 
-func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition) {
+func (f *Fetcher) hand(fd *Feed, p kgo.FetchPartition, l *lot) {
 	b := Batch{Feed: fd, Records: p.Records, After: p.Records[len(p.Records)-1].Offset + 1, End: p.LastStableOffset}
 	for _, r := range p.Records {
 		b.Bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
+		for _, h := range r.Headers {
+			b.Bytes += int64(len(h.Key)+len(h.Value)) + headerOverhead
+		}
 	}
+	l, own := f.lotOf(l, p.Records)
+	l.bytes += b.Bytes
+	f.held.Add(b.Bytes)
+	fd.pieces.add(piece{b.Bytes, l})
+	if own {
+		f.end(l)
+	}
+	fd.handed += b.Bytes
 	fd.after, fd.End = b.After, max(fd.End, b.End)
 	f.work(fd)
-	if queued := fd.queued.Add(b.Bytes); !fd.paused && (queued > f.levels.most || fd.slow && queued > f.levels.low) {
+	queued := fd.queued.Add(b.Bytes)
+	if !fd.paused && (queued > f.levels.most || fd.slow && queued > f.levels.low || f.turns && fd.group.misses(fd)) {
 		f.pause(fd)
 	}
 	fd.To.Put(b)
 }
 
-// recordOverhead is about what a record costs in memory besides its bytes.
-const recordOverhead = 300
+// recordOverhead and headerOverhead are about what a record and its header cost in memory
+// besides their bytes.
+const recordOverhead, headerOverhead = 300, 80
 
 // classify returns the error that ends a feed, or nil for one that passes: the
 // client goes on by itself after those.

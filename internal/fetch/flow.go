@@ -17,65 +17,101 @@ import (
 // client's hands that it need only poll. What is paused is a feed that others should not
 // wait for: its receiver is slow, or has far more than its share.
 
-// levels are how many bytes a feed may hold.
+// What may be in memory at a time is dealt out to the feeds that are read; where there is
+// not room for all they take turns, which is turns.go.
+
+// levels are how many bytes the feeds that are read may take.
 type levels struct {
-	low  int64 // with no more than that it wants more
-	most int64 // with more it is paused at once
-	part int32 // are fetched at a time
+	low    int64 // a feed with no more than that wants more
+	most   int64 // a feed with more is paused at once
+	held   int64 // with more than that in all there is no room for another answer
+	part   int32 // are fetched at a time of a feed, on the wire
+	answer int32 // and of all
 }
 
 const (
-	patience = 100 * time.Millisecond // for which a feed that has enough may keep others waiting
+	// Patience is for how long a feed that has enough, or does not get on, may keep others
+	// waiting.
+	Patience = 100 * time.Millisecond
 
 	minLow, maxLow   = 32 << 10, 3 << 20
-	minPart, maxPart = 64 << 10, 1 << 20
+	minPart, maxPart = 64 << 10, 4 << 20
+
+	minWire, maxWire = 4 << 10, 50 << 20
 )
 
-// share gives each of some feeds its part of the room for all.
-func share(room int64, feeds int) levels {
-	each := room / int64(max(feeds, 1))
-	return levels{
-		low:  min(max(each/8, minLow), maxLow),
-		most: max(each, 2*minLow),
-		part: int32(min(max(each/8, minPart), maxPart)),
-	}
+// deal divides the room among so many feeds that are read at a time. Each broker has an
+// answer that waits in the client, while another one is on its way; the rest may wait for
+// the tasks. fits reports whether each feed may have the largest batch in there.
+func deal(room int64, r reading, feeds int) (l levels, fits bool) {
+	n := int64(max(feeds, 1))
+	answer := max(room/4/r.brokers, r.batch)
+	l.held = room - 2*answer*min(r.brokers, n)
+	each := l.held / n
+	l.low = min(max(each/8, minLow), maxLow)
+	l.most = max(each, r.batch, 2*minLow)
+	l.part = wire(min(max(each/8, minPart), maxPart), r)
+	l.answer = wire(answer, r)
+	return l, each >= r.batch
 }
+
+// wire is how many bytes on the wire take that much memory.
+func wire(memory int64, r reading) int32 { return int32(min(max(memory/r.growth, minWire), maxWire)) }
 
 // Done says that n bytes of a feed's batches do not wait any more. It may be
 // called from any goroutine.
 func (fd *Feed) Done(n int64) {
-	if fd.queued.Add(-n) < fd.tell.Load() {
+	enough := fd.queued.Add(-n) >= fd.tell.Load()
+	if freed := fd.pieces.done(n); freed > 0 {
+		enough = fd.f.held.Add(-freed) >= fd.f.tell.Load() && enough
+	}
+	if !enough {
 		fd.f.poke()
 	}
 }
 
+// Held is how many bytes of memory wait for the tasks: of what was handed over and is not
+// done, and of what came with it. It may be called from any goroutine.
+func (f *Fetcher) Held() int64 { return f.held.Load() }
+
 // lags reports whether there is more to fetch, as far as is known.
 func (fd *Feed) lags() bool { return fd.End < 0 || fd.after < fd.End }
+
+// wants reports whether the feed is to be read.
+func (fd *Feed) wants() bool { return fd.group.state == reads && !fd.paused }
 
 // work notes that a feed has something to do.
 func (f *Fetcher) work(fd *Feed) {
 	if !fd.busy {
 		fd.busy = true
 		f.busy = append(f.busy, fd)
+		if fd.group.busy++; fd.group.busy == 1 && fd.group.state == reads {
+			fd.group.begin(time.Now())
+		}
 	}
 }
 
 // review resumes what wants more, forgets who has nothing to do any more, and deals the
 // room out to the others.
 func (f *Fetcher) review() {
-	on := map[string][]int32{}
-	busy := f.busy[:0]
+	on := partitions{}
+	busy, read := f.busy[:0], 0
 	for _, fd := range f.busy {
 		queued, removed := fd.queued.Load(), f.feeds[fd.Topic][fd.Partition] != fd
-		if fd.paused && !removed && queued < fd.tell.Load() {
-			fd.paused, fd.slow = false, time.Since(fd.since) >= patience
+		elsewhere := fd.group.state != reads
+		if fd.paused && !elsewhere && !removed && queued < fd.tell.Load() {
+			fd.paused, fd.slow = false, time.Since(fd.since) >= Patience
 			fd.tell.Store(0)
-			on[fd.Topic] = append(on[fd.Topic], fd.Partition)
+			on.add(fd)
 		}
-		if fd.busy = !removed && (queued > 0 || fd.paused || fd.lags()); fd.busy {
+		if fd.busy = !removed && (queued > 0 || fd.paused || elsewhere || fd.lags()); fd.busy {
 			busy = append(busy, fd)
 		} else {
 			fd.tell.Store(0)
+			fd.group.busy--
+		}
+		if fd.busy && !elsewhere {
+			read++
 		}
 	}
 	clear(f.busy[len(busy):])
@@ -83,9 +119,25 @@ func (f *Fetcher) review() {
 	if len(on) > 0 {
 		f.cl.ResumeFetchPartitions(on)
 	}
-	if l := share(f.room, len(busy)); l != f.levels {
+	f.share(read)
+}
+
+// partitions are named as the client wants them.
+type partitions map[string][]int32
+
+func (ps partitions) add(fd *Feed) { ps[fd.Topic] = append(ps[fd.Topic], fd.Partition) }
+
+// share deals the room out to so many feeds that are read, or lets them take turns.
+func (f *Fetcher) share(read int) {
+	r := f.gauge.read()
+	l, fits := deal(f.room, r, len(f.busy))
+	if f.turns = !fits || time.Since(f.lacked) < spanTime; f.turns || len(f.line) > 0 {
+		read = f.takeTurns(r, read)
+		l, _ = deal(f.room, r, read)
+	}
+	if l != f.levels {
 		f.levels = l
-		f.cl.UpdateFetchMaxBytes(f.maxBytes, l.part)
+		f.cl.UpdateFetchMaxBytes(l.answer, l.part)
 	}
 }
 
@@ -93,7 +145,7 @@ func (f *Fetcher) review() {
 func (f *Fetcher) enough() (some bool) {
 	for _, fd := range f.busy {
 		switch {
-		case fd.paused:
+		case !fd.wants():
 		case fd.queued.Load() > f.levels.low:
 			some = true
 		case fd.lags():
@@ -106,12 +158,12 @@ func (f *Fetcher) enough() (some bool) {
 // rest waits until a feed wants more, or there is something else to do. Those that still
 // have enough after some time are paused: what they are waited for takes long.
 func (f *Fetcher) rest(ctx context.Context) {
-	timeout, cancel := context.WithTimeout(ctx, patience)
+	timeout, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	poked, done := f.interruptible(timeout)
 	defer done()
 	for _, fd := range f.busy {
-		if !fd.paused {
+		if fd.wants() {
 			fd.tell.Store(f.levels.low + 1)
 		}
 	}
@@ -121,7 +173,7 @@ func (f *Fetcher) rest(ctx context.Context) {
 	over := timeout.Err() != nil && ctx.Err() == nil
 	for _, fd := range f.busy {
 		switch {
-		case fd.paused:
+		case !fd.wants():
 		case over && fd.queued.Load() > f.levels.low:
 			f.pause(fd)
 		default:
@@ -134,5 +186,5 @@ func (f *Fetcher) rest(ctx context.Context) {
 func (f *Fetcher) pause(fd *Feed) {
 	fd.paused, fd.slow, fd.since = true, true, time.Now()
 	fd.tell.Store(max(1, fd.queued.Load()/2))
-	f.cl.PauseFetchPartitions(map[string][]int32{fd.Topic: {fd.Partition}})
+	f.cl.PauseFetchPartitions(partitions{fd.Topic: {fd.Partition}})
 }

@@ -398,6 +398,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
 		BufferBytes:        in.cfg.unsent(),
+		TransactionBytes:   in.cfg.written(),
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,
 		Log:                in.log,

@@ -1,8 +1,9 @@
 package instance
 
 // The memory budget is for what waits and what is kept: a quarter of it for records that
-// were read, an eighth for those on their way to the brokers, the rest for the entries of
-// stores. While stores are restored the readers of changelogs take what entries do not yet.
+// were read, an eighth for those that were written and are not committed, the rest for the
+// entries of stores. While stores are restored the readers of changelogs take what entries
+// do not yet.
 
 // readAhead is how many bytes of records may wait for the tasks.
 func (c *Config) readAhead() int64 { return c.MemoryBudget / 4 }
@@ -12,10 +13,20 @@ func (c *Config) unsent() int {
 	return int(min(max(c.MemoryBudget/8/int64(c.Workers), 2*int64(c.MaxRecord)), 64<<20))
 }
 
+// written is how many bytes of records a worker's transaction may have: they stay in memory
+// until it has ended. It has the last of any size, too.
+func (c *Config) written() int64 { return max(c.MemoryBudget/8/int64(c.Workers), int64(c.MaxRecord)) }
+
 // entries is how many bytes all stores may keep in memory.
 func (c *Config) entries() int64 { return c.MemoryBudget * 5 / 8 }
 
-// replayed is how many bytes of a changelog are fetched at a time, by each reader.
+// replayed is how many bytes of changelogs are fetched at a time by each reader, which
+// holds twice as much: those of tasks, that of copies and that of global tables.
 func (c *Config) replayed() int32 {
-	return int32(min(max(c.MemoryBudget/2/restores, 1<<20), 64<<20))
+	return int32(min(max(c.MemoryBudget/2/(restores+2)/2, 1<<20), 64<<20))
+}
+
+// followed is how many bytes one of so many copies may gather before they are written.
+func (c *Config) followed(copies int) int {
+	return int(min(c.MemoryBudget/8/int64(max(copies, 1)), followBytes))
 }

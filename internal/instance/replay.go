@@ -34,6 +34,7 @@ type replay struct {
 	pos      engine.Position
 	records  int
 	began    time.Time
+	gathers  int       // bytes before they are written, of a copy
 	waits    int       // bytes that are applied but not written
 	written  time.Time // when last
 	level    level     // for others to read
@@ -247,7 +248,7 @@ func (r *replay) apply(b changelog.Batch) error {
 	if !r.follows {
 		r.in.restoring.advance(r, len(b.Records), bytes)
 	}
-	if r.follows && r.waits < followBytes && time.Since(r.written) < followInterval {
+	if r.follows && r.waits < r.gathers && time.Since(r.written) < followInterval {
 		return nil
 	}
 	return r.write()

@@ -215,6 +215,9 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 			targets = append(targets, changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.pos.Offset, Until: changelog.Forever})
 		}
 	}
+	for _, part := range parts {
+		part.gathers = f.in.cfg.followed(len(parts))
+	}
 	if len(targets) == 0 {
 		<-ctx.Done()
 		return nil

@@ -3,11 +3,36 @@ package task
 import "unsafe"
 
 // An Arena holds the bytes of one transaction's outputs in large pieces, which
-// are used again after a commit.
+// are used again after a commit: by any task that has its pieces from the same Pool.
 type Arena struct {
 	chunk []byte
 	full  [][]byte
+	pool  *Pool
+}
+
+// A Pool has pieces for the arenas of tasks that share a goroutine. Tasks that have
+// nothing to do hold none. The zero value is empty.
+type Pool struct {
 	spare [][]byte
+	least int // spare ones since Trim
+}
+
+// Trim lets go of half the pieces that were not needed since it was last called.
+func (p *Pool) Trim() {
+	left := len(p.spare) - (p.least+1)/2
+	clear(p.spare[left:])
+	p.spare, p.least = p.spare[:left], left
+}
+
+func (p *Pool) take() []byte {
+	last := len(p.spare) - 1
+	if last < 0 {
+		return make([]byte, 0, chunkSize)
+	}
+	c := p.spare[last]
+	p.spare[last] = nil
+	p.spare, p.least = p.spare[:last], min(p.least, last)
+	return c
 }
 
 const (
@@ -45,21 +70,25 @@ func (a *Arena) next() {
 	if a.chunk != nil {
 		a.full = append(a.full, a.chunk)
 	}
-	if last := len(a.spare) - 1; last >= 0 {
-		a.chunk, a.spare = a.spare[last], a.spare[:last]
-		return
+	if a.pool == nil {
+		a.pool = &Pool{}
 	}
-	a.chunk = make([]byte, 0, chunkSize)
+	a.chunk = a.pool.take()
 }
 
 // reset frees everything for use again. Nobody may be reading it any more.
 func (a *Arena) reset() {
-	for _, c := range a.full {
-		a.spare = append(a.spare, c[:0])
+	if a.chunk == nil {
+		return
 	}
-	a.full = a.full[:0]
-	a.chunk = a.chunk[:0]
+	for i, c := range append(a.full, a.chunk) {
+		a.pool.spare = append(a.pool.spare, c[:0])
+		if i < len(a.full) {
+			a.full[i] = nil
+		}
+	}
+	a.full, a.chunk = a.full[:0], nil
 }
 
 // drop forgets everything: somebody may still be reading it.
-func (a *Arena) drop() { *a = Arena{} }
+func (a *Arena) drop() { *a = Arena{pool: a.pool} }

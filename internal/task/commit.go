@@ -101,9 +101,12 @@ func (t *Task) flush(h flushHook) (err error) {
 // Rollback.
 func (t *Task) TakeOutput() []Output {
 	out := t.out
-	t.out = t.out[:0]
+	t.out, t.written = t.out[:0], 0
 	return out
 }
+
+// Written is how many bytes TakeOutput has to return.
+func (t *Task) Written() int64 { return t.written }
 
 // TakeDrops returns the records dropped since it was last called.
 func (t *Task) TakeDrops() Drops {
@@ -207,6 +210,7 @@ func (t *Task) Commit() {
 		s.State.Commit()
 	}
 	t.arena.reset()
+	clear(t.out[:cap(t.out)]) // what it refers to can go
 	t.flushed = -1
 	t.touched, t.asked = false, false
 }

@@ -137,6 +137,25 @@ func (t *Task) turn(in *input) {
 // Queued is how many records of an input wait.
 func (t *Task) Queued(source int) int { return len(t.inputs[source].queue) - t.inputs[source].head }
 
+// LetGo lets go of what was processed last, which may be a slice of something large.
+func (t *Task) LetGo() {
+	for _, in := range t.inputs {
+		in.current.Key, in.current.Value, in.current.Headers = nil, nil, nil
+	}
+}
+
+// Return drops the records of an input that wait, and returns where to enqueue from
+// again; ok is false if none waits.
+func (t *Task) Return(source int) (from int64, ok bool) {
+	in := t.inputs[source]
+	if in.empty() {
+		return 0, false
+	}
+	from = in.queue[in.head].Offset
+	in.queue, in.head, in.timed, in.fetched = nil, 0, 0, from
+	return from, true
+}
+
 // SetEnd says where an input's partition ends, as far as the caller has heard.
 func (t *Task) SetEnd(source int, end int64) { t.inputs[source].end = end }
 

@@ -90,3 +90,26 @@ func TestQueueKeepsOrderAndMemory(t *testing.T) {
 		t.Errorf("a short queue holds %d places", cap(in.queue))
 	}
 }
+
+// What waits can be given back: it is enqueued once more, and nothing of the task's
+// position is lost.
+func TestReturn(t *testing.T) {
+	t.Parallel()
+	in := newInput(Source{}, "app")
+	in.next, in.fetched = 5, 5
+	tk := &Task{inputs: []*input{in}}
+	if _, ok := tk.Return(0); ok {
+		t.Error("something of nothing was given back")
+	}
+	tk.Enqueue(0, []Message{{Offset: 5}, {Offset: 7}, {Offset: 9}}, 12, 12)
+	in.done(in.pop())
+	from, ok := tk.Return(0)
+	if !ok || from != 7 || tk.Queued(0) != 0 || in.next != 6 || !tk.Lags() {
+		t.Errorf("from %d, %v, with %d queued, next %d", from, ok, tk.Queued(0), in.next)
+	}
+	tk.Enqueue(0, []Message{{Offset: 7}, {Offset: 9}}, 12, 12)
+	in.done(in.pop())
+	if in.done(in.pop()); in.next != 12 || tk.Lags() {
+		t.Errorf("next %d", in.next)
+	}
+}

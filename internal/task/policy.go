@@ -71,6 +71,7 @@ func (p Policies) answer(err error) (Policy, Drop) {
 // A savepoint is what a task was before one record.
 type savepoint struct {
 	out        int
+	written    int64
 	timers     []*Timer
 	schedules  []Timer // of timers
 	streamTime int64
@@ -84,6 +85,7 @@ type savepoint struct {
 func (t *Task) mark(in *input) {
 	p := &t.saved
 	p.out, p.streamTime, p.drops = len(t.out), t.streamTime, t.drops
+	p.written = t.written
 	if in != nil {
 		p.inputTime = in.time
 	}
@@ -115,6 +117,7 @@ func (t *Task) undo(in *input) {
 	p := &t.saved
 	clear(t.out[p.out:])
 	t.out, t.streamTime, t.drops = t.out[:p.out], p.streamTime, p.drops
+	t.written = p.written
 	if in != nil {
 		in.time = p.inputTime
 	}

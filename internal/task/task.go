@@ -57,6 +57,7 @@ type Task struct {
 	at         int    // node whose code runs
 
 	out     []Output
+	written int64        // bytes of out
 	spill   func() error // takes out while the task is flushed; nil: nobody does
 	arena   Arena
 	drops   Drops
@@ -339,14 +340,15 @@ func (t *Task) Send(o Output) error {
 		o.Source, o.Offset = t.input.place, t.current.Offset
 	}
 	t.out = append(t.out, o)
-	if t.spill != nil && len(t.out) >= spillAt {
+	t.written += int64(len(o.Key) + len(o.Value))
+	if t.spill != nil && (len(t.out) >= spillAt || t.written >= spillBytes) {
 		return t.spill()
 	}
 	return nil
 }
 
-// spillAt is how many records are held while a task is flushed.
-const spillAt = 512
+// spillAt is how many records are held while a task is flushed, and spillBytes how much.
+const spillAt, spillBytes = 512, 1 << 20
 
 // Partitions is how many partitions a topic has that the task writes.
 func (t *Task) Partitions(topic string) (int32, error) {
@@ -367,6 +369,9 @@ func (t *Task) Lose(err error) error {
 	}
 	return err
 }
+
+// Share makes the task have the memory of its outputs from a pool.
+func (t *Task) Share(p *Pool) { t.arena.pool = p }
 
 // Arena is where the bytes of outputs live.
 func (t *Task) Arena() *Arena { return &t.arena }

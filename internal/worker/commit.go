@@ -50,6 +50,7 @@ func (w *Worker) commit(ctx context.Context) error {
 	w.touched, w.before = w.touched[:0], w.processed.Load()
 	w.p.written.each(w.cfg.Recorder.Written)
 	w.p.next()
+	w.pool.Trim()
 	w.unflushed.Store(w.behind)
 	w.commits.Add(1)
 	now := time.Now()

@@ -37,20 +37,22 @@ func (w *Worker) round(ctx context.Context) error {
 	}
 	var first *Run // of those that lag
 	for _, r := range active {
-		lags := r.Task.Lags()
-		if r.paused.Load() || lags && first != nil {
-			continue
-		}
-		n, err := w.process(ctx, r, now, turn)
-		if err != nil {
-			return err
+		lags, n := r.Task.Lags(), 0
+		if !r.paused.Load() && (!lags || first == nil || r.yields != nil) {
+			var err error
+			if n, err = w.process(ctx, r, now, turn); err != nil {
+				return err
+			}
 		}
 		if n > 0 {
 			w.dry = false
-			if lags {
+			if lags && first == nil {
 				first = r
 				r.stretch += n
 			}
+		}
+		if r.yields != nil {
+			r.yield(time.Now())
 		}
 	}
 	w.settleActive(first)
@@ -76,6 +78,10 @@ func (w *Worker) settleActive(first *Run) {
 	}
 }
 
+// handover is how many bytes a task may write before they go to the producer, which makes
+// it wait if the brokers are slower.
+const handover = 1 << 20
+
 // looks reports whether to look at the clock after n records: soon, then now and then.
 func looks(n int) bool { return n > 0 && (n&(n-1) == 0 || n%16 == 0) }
 
@@ -92,7 +98,7 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 		if looks(n) && time.Since(began) >= w.cfg.CommitInterval {
 			break // slow code: others wait, and the commit
 		}
-		if ready, _ := r.Task.Ready(ms); !ready {
+		if ready, _ := r.Task.Ready(ms); !ready || r.Task.Written() > handover {
 			break
 		}
 		done, err := r.Task.Process()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,6 +31,8 @@ type Run struct {
 	last    []sent       // by store: the last changelog record of the transaction
 	behind  int64        // changelog bytes that the engine does not have
 	waits   [][]taken    // by source: batches that are not all processed
+	yields  *fetch.Feed  // the group's feed that asked for what waits; nil: none did
+	until   time.Time    // then it gets it, whatever could be processed
 	careful []task.Point // up to there, one record in each transaction: see blame
 	refused []origin     // records whose results the brokers refuse
 	refusal *task.ProduceError
@@ -95,6 +98,7 @@ func (r *Run) await(b fetch.Batch, records int) {
 
 // settleFeeds tells the feeds how much of their batches has been processed.
 func (r *Run) settleFeeds() {
+	r.Task.LetGo()
 	for s, waits := range r.waits {
 		done := -r.Task.Queued(s)
 		for _, t := range waits {
@@ -117,6 +121,25 @@ func (r *Run) settleFeeds() {
 		}
 		r.waits[s] = append(r.waits[s][:0], waits...)
 	}
+}
+
+// yield gives what waits back to the fetcher, which has asked for it, unless it can be
+// processed soon.
+func (r *Run) yield(now time.Time) {
+	if ready, _ := r.Task.Ready(now.UnixMilli()); ready && !r.paused.Load() && now.Before(r.until) {
+		return
+	}
+	group := r.yields.Group()
+	from := make([]int64, len(group))
+	for i, fd := range group {
+		at, ok := r.Task.Return(fd.Source)
+		if from[i] = at; !ok {
+			from[i] = -1
+		}
+	}
+	r.settleFeeds() // nothing is queued any more
+	r.yields.Yield(from)
+	r.yields = nil
 }
 
 // message converts a consumed record; it shares its bytes.

@@ -52,7 +52,6 @@ func (s *slab) next() sent {
 	c := s.chunks[len(s.chunks)-1]
 	r := &c.records[s.n]
 	s.n++
-	*r = kgo.Record{}
 	return sent{r, c}
 }
 
@@ -77,7 +76,7 @@ func (s *slab) reclaim() {
 	busy := s.chunks[:0]
 	for _, c := range s.chunks {
 		if c.kept == 0 && c.acked.Load() == slabSize {
-			s.recycle(c)
+			s.recycle(c, slabSize)
 		} else {
 			busy = append(busy, c)
 		}
@@ -86,9 +85,11 @@ func (s *slab) reclaim() {
 	s.chunks = busy
 }
 
-func (s *slab) recycle(c *chunk) {
+// recycle makes a chunk of which n records were handed out a spare one.
+func (s *slab) recycle(c *chunk, n int) {
 	c.kept = 0
 	c.acked.Store(0)
+	clear(c.records[:n]) // what they refer to can go
 	s.spare = append(s.spare, c)
 }
 
@@ -107,8 +108,12 @@ func (s *slab) index(r *kgo.Record) int {
 
 // reset takes the records back: no producer may hold one any more.
 func (s *slab) reset() {
-	for _, c := range s.chunks {
-		s.recycle(c)
+	for i, c := range s.chunks {
+		n := slabSize
+		if i+1 == len(s.chunks) {
+			n = s.n
+		}
+		s.recycle(c, n)
 	}
 	clear(s.chunks)
 	s.chunks, s.n = s.chunks[:0], 0

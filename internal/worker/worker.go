@@ -30,6 +30,7 @@ type Config struct {
 	Engine             engine.Engine
 	MaxRecord          int
 	BufferBytes        int           // of records that the producer holds before sending waits; more than MaxRecord
+	TransactionBytes   int64         // of records, with which a transaction is committed whatever the interval; 0: no limit
 	CacheBytes         *atomic.Int64 // that a store may keep in memory, on average
 	Kafka              Kafka
 	Owner              Owner
@@ -80,6 +81,7 @@ type Worker struct {
 	dry      bool      // the last round found nothing to process
 	batch    engine.Batch
 	messages []task.Message // scratch
+	pool     task.Pool      // of memory for what the tasks write
 
 	shares    shares
 	pulse     pulse
@@ -214,7 +216,8 @@ const maxTransaction = 500_000
 // due reports whether it is time to commit: the interval is over, or somebody
 // asked, or there is nothing else to do.
 func (w *Worker) due() bool {
-	return len(w.touched) > 0 && (w.hurry || w.p.sent > maxTransaction || w.untilCommit(time.Now()) <= 0)
+	large := w.p.sent > maxTransaction || w.cfg.TransactionBytes > 0 && w.p.bytes > w.cfg.TransactionBytes
+	return len(w.touched) > 0 && (w.hurry || large || w.untilCommit(time.Now()) <= 0)
 }
 
 // untilCommit is how long the open transaction will wait for more if nothing comes in.
@@ -329,6 +332,7 @@ func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
 }
 
 func (w *Worker) add(r *Run) {
+	r.Task.Share(&w.pool)
 	r.last = make([]sent, len(r.Task.Stores()))
 	r.waits = make([][]taken, len(r.Feeds))
 	r.levels.init(len(r.Feeds), len(r.last))
@@ -348,6 +352,13 @@ func (w *Worker) take(ctx context.Context, b fetch.Batch) error {
 	r := w.feeds[b.Feed]
 	if r == nil {
 		b.Feed.Done(b.Bytes)
+		return nil
+	}
+	if b.Yield {
+		r.yields, r.until = b.Feed, time.Now().Add(fetch.Patience)
+		if !r.queued {
+			r.yield(r.until)
+		}
 		return nil
 	}
 	w.messages = w.messages[:0]
