@@ -48,9 +48,9 @@ func deal(room int64, r reading, feeds int) (l levels, fits bool) {
 	answer := max(room/4/r.brokers, r.batch)
 	l.held = room - 2*answer*min(r.brokers, n)
 	each := l.held / n
-	l.low = min(max(each/8, minLow), maxLow)
+	l.low = min(max(each/4, minLow), maxLow)
 	l.most = max(each, r.batch, 2*minLow)
-	l.part = wire(min(max(each/8, minPart), maxPart), r)
+	l.part = wire(min(max(each/2, minPart), maxPart), r)
 	l.answer = wire(answer, r)
 	return l, each >= r.batch
 }
