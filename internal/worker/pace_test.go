@@ -2,14 +2,12 @@ package worker
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/fetch"
-	"github.com/leatstream/leat/internal/task"
 )
 
 // A record that comes alone is committed at once. Of many that come one by one, some
@@ -122,62 +120,4 @@ func TestCommitOfWhoKeepsUp(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 	})
-}
-
-// Of tasks that lag one has its stretch before the next; who keeps up does not wait for it.
-func TestStretches(t *testing.T) {
-	for name, c := range map[string]struct {
-		n     int // records of the second task
-		end   int64
-		first int // records of the first task that come before the last of the second
-	}{
-		"both lag":           {stretch, 1 << 20, stretch},
-		"the other does not": {100, 100, quantum},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inRig(t, func(t *testing.T, r *rig) {
-				var seen []int32
-				sub := func() *task.Sub { return recorder(&seen) }
-				one, two := r.hold(0, 0, sub()), r.hold(1, 0, sub())
-				one.Pause(true)
-				two.Pause(true)
-				r.fill(one, "a", 2*stretch, 1<<20)
-				r.fill(two, "a", c.n, c.end)
-				time.Sleep(time.Second)
-				one.Pause(false)
-				two.Pause(false)
-				r.w.Wake()
-				time.Sleep(patience)
-				synctest.Wait()
-				if len(seen) != 2*stretch+c.n {
-					t.Fatalf("%d records were processed", len(seen))
-				}
-				before := 0
-				for i, left := 0, c.n; left > 0; i++ {
-					if seen[i] == 1 {
-						left--
-					} else {
-						before++
-					}
-				}
-				if before != c.first {
-					t.Errorf("%d records of the first task come before the last of the second", before)
-				}
-			})
-		})
-	}
-}
-
-// recorder notes which partition each record is of.
-func recorder(seen *[]int32) *task.Sub {
-	return &task.Sub{
-		Sources: []task.Source{{Topic: task.Topic{Name: in}}},
-		Nodes: []task.Node{{Name: "record", Open: func(t *task.Task) error {
-			t.Feed(0, func(*task.Message) error {
-				*seen = append(*seen, t.Partition())
-				return nil
-			})
-			return nil
-		}}},
-	}
 }

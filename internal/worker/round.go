@@ -12,15 +12,7 @@ import (
 // turn.
 const quantum = 512
 
-// stretch is how many records a task that lags may process before the next one that does
-// has its turn.
-const stretch = 16 * quantum
-
-// round lets every task with records process some of them, but of those that lag only the
-// first, which comes first again until its stretch is over. So who keeps up never waits for
-// more than one quantum of those that do not; and a transaction that catches up touches few
-// tasks, each for long: the brokers get fewer and larger batches and fewer markers, the
-// caches hold the state of one task, and what was fetched first is done with first.
+// round lets every task with records process some of them.
 func (w *Worker) round(ctx context.Context) error {
 	now := time.Now()
 	if err := w.tick(ctx, now); err != nil {
@@ -35,47 +27,25 @@ func (w *Worker) round(ctx context.Context) error {
 		}
 		active, turn = []*Run{r}, 1
 	}
-	var first *Run // of those that lag
 	for _, r := range active {
-		lags, n := r.Task.Lags(), 0
-		if !r.paused.Load() && (!lags || first == nil || r.yields != nil) {
-			var err error
-			if n, err = w.process(ctx, r, now, turn); err != nil {
+		if !r.paused.Load() {
+			n, err := w.process(ctx, r, now, turn)
+			if err != nil {
 				return err
 			}
-		}
-		if n > 0 {
-			w.dry = false
-			if lags && first == nil {
-				first = r
-				r.stretch += n
+			if n > 0 {
+				w.dry = false
 			}
 		}
 		if r.yields != nil {
 			r.yield(time.Now())
 		}
 	}
-	w.settleActive(first)
-	return nil
-}
-
-// settleActive lets go of tasks without records, and puts the one that lags behind the others
-// if its stretch is over.
-func (w *Worker) settleActive(first *Run) {
-	over := first != nil && first.stretch >= stretch
 	w.active = slices.DeleteFunc(w.active, func(r *Run) bool {
 		r.queued = slices.ContainsFunc(r.waits, func(waits []taken) bool { return len(waits) > 0 })
-		if !r.queued {
-			r.stretch = 0
-		}
-		return !r.queued || over && r == first
+		return !r.queued
 	})
-	if over {
-		first.stretch = 0
-		if first.queued {
-			w.active = append(w.active, first)
-		}
-	}
+	return nil
 }
 
 // handover is how many bytes a task may write before they go to the producer, which makes

@@ -27,7 +27,6 @@ type Run struct {
 	queued  bool         // in the worker's list of tasks with records
 	timed   bool         // in the worker's list of tasks with wall-clock timers
 	touched bool         // in the open transaction
-	stretch int          // records processed since it was another lagging task's turn
 	last    []sent       // by store: the last changelog record of the transaction
 	behind  int64        // changelog bytes that the engine does not have
 	waits   [][]taken    // by source: batches that are not all processed
