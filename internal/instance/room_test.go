@@ -41,7 +41,6 @@ type crowded struct {
 }
 
 // newCrowded runs one over some topics whose partitions of one number belong to one task.
-// DEBUG
 func newCrowded(t *testing.T, topics ...string) *crowded {
 	t.Helper()
 	c := &crowded{world: newWorld(t, int32(crowd/len(topics)), append(topics, "out")...), seen: map[string]int{}}

@@ -28,9 +28,13 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 			counts[name] = t.Partitions
 		}
 	}
-	if in.layout, err = layout.Resolve(in.cfg.Plan, in.cfg.App, counts); err != nil {
+	l, err := layout.Resolve(in.cfg.Plan, in.cfg.App, counts)
+	if err != nil {
 		return err
 	}
+	in.mu.Lock() // Pause may be asking already
+	in.layout = l
+	in.mu.Unlock()
 	missing, err := in.missing()
 	if err != nil {
 		return err
