@@ -104,6 +104,9 @@ func (f *Fetcher) takeTurns(r reading, read int) int {
 	now := time.Now()
 	f.line = slices.DeleteFunc(f.line, func(g *group) bool { return g.busy == 0 }) // they were removed
 	_, late := f.yielding(now)
+	if len(late) > 0 && f.held.Load() > f.levels.held {
+		limit = 1 // the others' room is taken for as long as their code does not return
+	}
 	may := func(g *group) bool { return !now.Before(g.after) && !slices.Contains(late, g.inbox()) }
 	next := slices.IndexFunc(f.line, may)
 	for i, g := range slices.Backward(f.reading()) {
@@ -178,8 +181,11 @@ func (f *Fetcher) open(g *group, now time.Time) {
 func (f *Fetcher) close(g *group, now time.Time) {
 	f.cl.PauseFetchPartitions(f.present(g))
 	queued, done := g.queued()
-	if g.vain++; done > g.sum {
+	switch {
+	case done > g.sum:
 		g.vain = 0
+	case now.Sub(g.since) >= turn:
+		g.vain++
 	}
 	for _, fd := range g.feeds {
 		fd.paused = false
