@@ -103,6 +103,7 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if e.tables.takes(b) {
 		return e.ingest(b)
 	}
+
 	size := batchSize(b)
 	if size > maxBatchSize {
 		return fmt.Errorf("pebble: a batch of %d bytes; %d are possible", size, maxBatchSize)
@@ -136,6 +137,11 @@ func (e *Engine) Drop(ns engine.Namespace) error {
 	if err != nil {
 		return err
 	}
+	// A deletion of nothing would lie below what comes next, and keep the tables of a
+	// restore from going where they are to stay.
+	if nothing, err := e.empty(ns, o); nothing || err != nil {
+		return err
+	}
 	batch := e.db.NewBatch()
 	defer batch.Close()
 	if err := batch.DeleteRange(o.LowerBound, o.UpperBound, nil); err != nil {
@@ -149,6 +155,19 @@ func (e *Engine) Drop(ns engine.Namespace) error {
 	}
 	e.tables.logs(ns, false)
 	return nil
+}
+
+// empty reports whether there is nothing of ns, which has these bounds.
+func (e *Engine) empty(ns engine.Namespace, o *pebbledb.IterOptions) (bool, error) {
+	if _, ok, err := e.get(positionKey(ns), nil); ok || err != nil {
+		return false, err
+	}
+	it, err := e.db.NewIter(o)
+	if err != nil {
+		return false, e.fuse.explain(err)
+	}
+	some := it.First()
+	return !some, e.fuse.explain(it.Close())
 }
 
 // apply writes a batch, unless the engine has failed. It looks again when it is

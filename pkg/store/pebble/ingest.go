@@ -3,6 +3,7 @@ package pebble
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -18,8 +19,8 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 )
 
-// A large batch of one namespace, as a restore makes them, is sorted and written to tables,
-// which Pebble takes over as they are, all of them or none. What goes through the log, a memtable
+// A large batch of few namespaces, as a restore makes them, is sorted and written to
+// tables, which Pebble takes over as they are, all of them or none. What goes through the log, a memtable
 // and its flush takes several times as long, and waits where one flush at a time is not
 // enough (BenchmarkRestore of internal/changelog).
 
@@ -48,23 +49,60 @@ type ingester struct {
 	logged map[engine.Namespace]bool // what memtables may hold something of; true: that a crash may lose
 }
 
-// takes reports whether b is to become tables. It is of one namespace, for two would
-// need a table each, and positions that cover those of others.
+// takes reports whether b is to become tables: one for what it holds of each namespace,
+// and for each position, since a table that covered what lies between two could not sink
+// below that.
 func (g *ingester) takes(b *engine.Batch) bool {
-	if b.Bytes() < g.least || len(b.Ops) == 0 || engine.Run(b.Ops) < len(b.Ops) {
+	if b.Bytes() < g.least {
 		return false
 	}
-	for ns := range b.Positions {
-		if ns != b.Ops[0].NS {
+	var seen []engine.Namespace
+	for run := range runs(b.Ops) {
+		if slices.Contains(seen, run[0].NS) {
+			return false
+		}
+		if seen = append(seen, run[0].NS); b.Bytes() < g.least*max(len(seen)-1, len(b.Positions)) {
+			return false
+		}
+		if slices.ContainsFunc(run, func(op engine.Op) bool { return op.Kind == engine.DeleteBelow }) {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(b.Ops, func(op engine.Op) bool { return op.Kind == engine.DeleteBelow })
+	return len(seen) > 0
+}
+
+// runs are the changes of one namespace after the other.
+func runs(ops []engine.Op) iter.Seq[[]engine.Op] {
+	return func(yield func([]engine.Op) bool) {
+		for len(ops) > 0 {
+			n := engine.Run(ops)
+			if !yield(ops[:n]) {
+				return
+			}
+			ops = ops[n:]
+		}
+	}
+}
+
+// namespaces are those of a batch, some of them twice.
+func namespaces(b *engine.Batch) iter.Seq[engine.Namespace] {
+	return func(yield func(engine.Namespace) bool) {
+		for run := range runs(b.Ops) {
+			if !yield(run[0].NS) {
+				return
+			}
+		}
+		for ns := range b.Positions {
+			if !yield(ns) {
+				return
+			}
+		}
+	}
 }
 
 // ingest writes b as tables.
 func (e *Engine) ingest(b *engine.Batch) error {
-	if err := e.makeWay(b.Ops[0].NS); err != nil {
+	if err := e.makeWay(b); err != nil {
 		return err
 	}
 	paths, err := e.tables.write(b, e.db.TableFormat())
@@ -77,8 +115,8 @@ func (e *Engine) ingest(b *engine.Batch) error {
 	return e.fuse.failure()
 }
 
-// makeWay waits until tables of ns may come.
-func (e *Engine) makeWay(ns engine.Namespace) error {
+// makeWay waits until the tables of b may come.
+func (e *Engine) makeWay(b *engine.Batch) error {
 	for e.db.Metrics().Levels[0].Sublevels >= maxDepth {
 		if err := e.fuse.failure(); err != nil {
 			return err
@@ -87,7 +125,11 @@ func (e *Engine) makeWay(ns engine.Namespace) error {
 	}
 	e.tables.mu.Lock()
 	defer e.tables.mu.Unlock() // others wait, too, until what they wrote before is durable
-	_, covered := e.tables.logged[ns]
+	covered := false
+	for ns := range namespaces(b) {
+		_, logged := e.tables.logged[ns]
+		covered = covered || logged
+	}
 	var err error
 	switch {
 	case covered:
@@ -120,10 +162,7 @@ func (g *ingester) logs(ns engine.Namespace, loose bool) {
 
 // logsBatch does it for all namespaces of b.
 func (g *ingester) logsBatch(b *engine.Batch) {
-	for ops := b.Ops; len(ops) > 0; ops = ops[engine.Run(ops):] {
-		g.logs(ops[0].NS, b.Loose)
-	}
-	for ns := range b.Positions {
+	for ns := range namespaces(b) {
 		g.logs(ns, b.Loose)
 	}
 }
@@ -137,7 +176,9 @@ func (g *ingester) write(b *engine.Batch, format sstable.TableFormat) (paths []s
 			paths = append(paths, path)
 		}
 	}
-	add(func(w *sstable.Writer) error { return writeOps(w, b.Ops) })
+	for run := range runs(b.Ops) {
+		add(func(w *sstable.Writer) error { return writeOps(w, run) })
+	}
 	for ns, p := range b.Positions {
 		add(func(w *sstable.Writer) error { return w.Set(positionKey(ns), encodePosition(p)) })
 	}
