@@ -25,7 +25,8 @@ var small = Options{MemTableBytes: 4 << 10, CacheBytes: 64 << 10, ownTable: 900}
 // batches set, deletes the key of batch n-3, and moves the position to n.
 func numbered(n int64) *engine.Batch {
 	var b engine.Batch
-	size := 400 + 200*int(n%2) // of two values: every other batch becomes tables
+	b.Loose = n%2 == 1 // as a restore is: large enough to become tables
+	size := 400 + 200*int(n%2)
 	value := binary.BigEndian.AppendUint64(make([]byte, 0, size), uint64(n))[:size]
 	b.Set(testNS, numberedKey(n), value)
 	b.Set(testNS, []byte("latest"), value)

@@ -19,10 +19,11 @@ import (
 	"github.com/leatstream/leat/internal/engine"
 )
 
-// A large batch of few namespaces, as a restore makes them, is sorted and written to
-// tables, which Pebble takes over as they are, all of them or none. What goes through the log, a memtable
+// A large batch of a restore, which is loose, is sorted and written to tables, which Pebble
+// takes over as they are, all of them or none. What goes through the log, a memtable
 // and its flush takes several times as long, and waits where one flush at a time is not
-// enough (BenchmarkRestore of internal/changelog).
+// enough (BenchmarkRestore of internal/changelog). Tasks that run do not write tables: what
+// they have written before would have to be flushed first, and their records wait meanwhile.
 
 const (
 	// ownTable is from how many bytes on what a batch holds of a namespace gets a table.
@@ -53,7 +54,7 @@ type ingester struct {
 // and for each position, since a table that covered what lies between two could not sink
 // below that.
 func (g *ingester) takes(b *engine.Batch) bool {
-	if b.Bytes() < g.least {
+	if !b.Loose || b.Bytes() < g.least {
 		return false
 	}
 	var seen []engine.Namespace

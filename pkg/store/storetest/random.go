@@ -95,6 +95,7 @@ func (g *gambler) batch() {
 			g.change(&b, func() engine.Namespace { return ns }, g.rng.IntN(600), 10_000)
 		}
 	}
+	b.Loose = g.rng.IntN(2) == 0
 	if err := g.Write(&b); err != nil {
 		g.t.Fatal(err)
 	}
