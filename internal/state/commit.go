@@ -129,6 +129,10 @@ func (s *Store) Behind() (bytes int64, any bool) {
 	return s.logged, len(s.pending) > 0 || !s.posSent || !s.floorSent || s.forms.changed()
 }
 
+// mostSorted is how many entries a flush puts in order. For more of them it would take a
+// task's records too long to wait: a second for a million.
+const mostSorted = 32 << 10
+
 // Flush adds to b every committed change that the engine does not have, and the
 // position. Flushed must follow once b is written, with no write between.
 // It may only be called when nothing is dirty: the engine holds committed state
@@ -138,7 +142,9 @@ func (s *Store) Flush(b *engine.Batch) {
 		panic("state: flush of an open transaction")
 	}
 	// In order they cost the engine less: each belongs beside the one before.
-	slices.SortFunc(s.pending, func(a, b *entry) int { return bytes.Compare(a.key, b.key) })
+	if len(s.pending) <= mostSorted {
+		slices.SortFunc(s.pending, func(a, b *entry) int { return bytes.Compare(a.key, b.key) })
+	}
 	for _, e := range s.pending {
 		if e.cur.ok {
 			b.Set(s.ns, e.key, e.cur.raw)
