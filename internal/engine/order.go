@@ -4,28 +4,46 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"slices"
+	"sync"
 )
 
-// An Orderer finds the order of keys. The zero value is ready; it keeps its memory.
-type Orderer struct{ items []item }
-
-// An item is an op by its number. Most are told apart by a part of their keys, without a look at them.
+// An item is an op by its number. Most are told apart by a part of their keys, without a
+// look at them.
 type item struct {
 	part  uint64 // the first eight bytes behind what all keys begin with
 	index int32
 }
 
-// Last returns the numbers of the ops in the order of their keys, of those of one key the last one alone: what is left to
-// do once all are done. The ops are of one namespace, and none is a DeleteBelow. What is
-// returned is valid until the next call.
-func (o *Orderer) Last(ops []Op) func(yield func(int) bool) {
-	o.items = slices.Grow(o.items[:0], len(ops))
+var orders = sync.Pool{New: func() any { return new([]item) }}
+
+// InOrder goes through ops by their numbers in the order of their keys, of those of one
+// key the last one alone: what is left to do once all are done. The ops are of one
+// namespace, and none is a DeleteBelow.
+func InOrder(ops []Op) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		order := orders.Get().(*[]item)
+		defer orders.Put(order)
+		*order = sorted((*order)[:0], ops)
+		for n, it := range *order {
+			if n+1 < len(*order) && bytes.Equal(ops[it.index].Key, ops[(*order)[n+1].index].Key) {
+				continue
+			}
+			if !yield(int(it.index)) {
+				return
+			}
+		}
+	}
+}
+
+func sorted(items []item, ops []Op) []item {
+	items = slices.Grow(items, len(ops))
 	common := commonPrefix(ops)
 	for i := range ops {
-		o.items = append(o.items, item{part(ops[i].Key[common:]), int32(i)})
+		items = append(items, item{part(ops[i].Key[common:]), int32(i)})
 	}
-	slices.SortFunc(o.items, func(x, y item) int {
+	slices.SortFunc(items, func(x, y item) int {
 		if x.part != y.part {
 			return cmp.Compare(x.part, y.part)
 		}
@@ -34,16 +52,7 @@ func (o *Orderer) Last(ops []Op) func(yield func(int) bool) {
 		}
 		return cmp.Compare(x.index, y.index)
 	})
-	return func(yield func(int) bool) {
-		for n, it := range o.items {
-			if n+1 < len(o.items) && o.items[n+1].part == it.part && bytes.Equal(ops[it.index].Key, ops[o.items[n+1].index].Key) {
-				continue
-			}
-			if !yield(int(it.index)) {
-				return
-			}
-		}
-	}
+	return items
 }
 
 // part is the first eight bytes of key as a number that is ordered as they are. A

@@ -8,11 +8,10 @@ import (
 	"testing"
 )
 
-// TestLast: what is left of random changes is what a map is left with, in order.
-func TestLast(t *testing.T) {
+// TestInOrder: what is left of random changes is what a map is left with, in order.
+func TestInOrder(t *testing.T) {
 	t.Parallel()
 	first := rand.Uint64()
-	var o Orderer
 	for seed := first; seed < first+2000; seed++ {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		prefix := make([]byte, rng.IntN(12))
@@ -27,7 +26,7 @@ func TestLast(t *testing.T) {
 			left[string(key)] = fmt.Sprint(i)
 		}
 		var got, want []string
-		for i := range o.Last(ops) {
+		for i := range InOrder(ops) {
 			got = append(got, fmt.Sprintf("%q=%s", ops[i].Key, ops[i].Value))
 		}
 		for _, key := range slices.Sorted(maps.Keys(left)) {

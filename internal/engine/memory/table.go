@@ -36,8 +36,6 @@ func (t *table) get(key []byte) (string, bool) {
 // CPU's caches have something of the tree.
 const manyOps = 256
 
-var orderers = sync.Pool{New: func() any { return new(engine.Orderer) }}
-
 // change needs t.mu.
 func (t *table) change(ops []engine.Op) {
 	t.shared = nil
@@ -48,9 +46,7 @@ func (t *table) change(ops []engine.Op) {
 		}
 		return
 	}
-	order := orderers.Get().(*engine.Orderer)
-	defer orderers.Put(order)
-	for i := range order.Last(ops) {
+	for i := range engine.InOrder(ops) {
 		t.apply(&ops[i])
 	}
 }

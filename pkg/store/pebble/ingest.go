@@ -202,18 +202,14 @@ func (g *ingester) table(format sstable.TableFormat, fill func(*sstable.Writer) 
 	return path, w.Close()
 }
 
-var orderers = sync.Pool{New: func() any { return new(engine.Orderer) }}
-
 // writeOps writes what is left of changes of one namespace.
 func writeOps(w *sstable.Writer, ops []engine.Op) error {
-	order := orderers.Get().(*engine.Orderer)
-	defer orderers.Put(order)
 	if err := validate(ops[0].NS); err != nil {
 		return err
 	}
 	key := appendPrefix(nil, ops[0].NS)
 	prefix := len(key)
-	for i := range order.Last(ops) {
+	for i := range engine.InOrder(ops) {
 		op := &ops[i]
 		key = append(key[:prefix], op.Key...)
 		var err error
