@@ -2,15 +2,23 @@ package instance
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/changelog"
 	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/failpoint"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/worker"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 // A lateCommit is a Kafka in which a task's first transaction commits between the request for
@@ -66,5 +74,54 @@ func TestFirstCommitOfAnother(t *testing.T) {
 	}
 	if v, _, ok, _ := s.stores[0].Get([]byte("k")); !ok || string(v) != "eight..." {
 		t.Errorf("the state is %q, %v", v, ok)
+	}
+}
+
+// Without transactions a crash may come when a task has state in its changelog and has
+// never committed: the group must know by then where it began.
+func TestCrashInFirstCommitAtLeastOnce(t *testing.T) {
+	b := topology.New()
+	b.From(topology.NewTopic("lines", serde.String, serde.String)).
+		Count(store.KeyValue("counts", serde.String, serde.Int64)).
+		Stream().
+		To(topology.NewTopic("counts", serde.String, serde.Int64))
+	top, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // a commit may be one of offsets alone
+		t.Run(fmt.Sprint("commit=", n), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "lines", "counts")
+				const lines = 20
+				w.produce("lines", 0, lines)
+				h := w.host(top.Plan(), 1)
+				h.cfg.ExactlyOnce, h.cfg.Workers = false, 1
+				cfg, left := h.cfg, n
+				cfg.Failpoint = func(p failpoint.Point) error {
+					if p == failpoint.Flushed {
+						left--
+					}
+					if left < 0 {
+						return errCrash
+					}
+					return nil
+				}
+				ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errCrash)
+				defer cancel()
+				if err := h.crash(ctx, cfg); !errors.Is(err, errCrash) {
+					t.Fatal(err)
+				}
+				_, stop := w.start(h.cfg)
+				counted := map[string]bool{}
+				for _, r := range w.read("counts", lines) {
+					counted[string(r.Key)] = true
+				}
+				stop()
+				if len(counted) != lines {
+					t.Errorf("%d lines were counted, not %d", len(counted), lines)
+				}
+			})
+		})
 	}
 }

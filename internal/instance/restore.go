@@ -202,17 +202,20 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 		in.log.Info("read all of a store to see whether this build can decode it: values with versions need not be read", "task", s.task, "took", took.Round(time.Millisecond))
 	}
 	run := &worker.Run{Task: t, Claim: s.claim, Tag: s, Feeds: make([]*fetch.Feed, len(s.sub.Topics))}
+	known := true
 	for _, tp := range inputs {
 		st := starts[tp]
-		if !st.committed {
-			t.Touch() // where it begins must not be decided anew
-		}
+		known = known && st.committed
 		if err := t.Resume(tp.Topic, st.offset, st.meta); err != nil {
 			return nil, err
 		}
 		i, _ := t.Source(tp.Topic)
 		t.SetEnd(i, st.end)
 		run.Feeds[i] = &fetch.Feed{Topic: tp.Topic, Partition: tp.Partition, From: st.offset, End: st.end, Source: i, To: s.worker.Inbox}
+	}
+	if !known { // where it begins must not be decided anew
+		t.Touch()
+		run.Begins = t.Points()
 	}
 	return run, nil
 }

@@ -24,6 +24,9 @@ func (w *Worker) commit(ctx context.Context) error {
 	}
 	w.hurry = false
 	began := time.Now()
+	if err := w.anchor(ctx); err != nil {
+		return w.recover(ctx, err)
+	}
 	for _, r := range w.touched {
 		left := w.enter(r)
 		err := r.Task.Flush(func() error { return w.drain(ctx, r) })
@@ -58,6 +61,37 @@ func (w *Worker) commit(ctx context.Context) error {
 	w.next = now.Add(max(took/2, rest))
 	w.cfg.Recorder.Commit(took)
 	return w.maintain(ctx)
+}
+
+// anchor has the group keep where tasks begin before anything goes to their changelogs.
+// Without transactions a crash may come between the two, and state without offsets is
+// nothing that a task can go on from.
+func (w *Worker) anchor(ctx context.Context) error {
+	if w.cfg.TransactionalID != "" {
+		return nil
+	}
+	offsets := make(map[kafka.TopicPartition]kafka.Committed)
+	var claims []member.Claim
+	for _, r := range w.touched {
+		if r.Begins != nil {
+			claims = append(claims, r.Claim)
+			r.addOffsets(offsets, r.Begins)
+		}
+	}
+	if len(offsets) == 0 {
+		return nil
+	}
+	defer w.blocked()()
+	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
+		return w.cfg.Kafka.Commit(ctx, id, offsets)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range w.touched {
+		r.Begins = nil
+	}
+	return nil
 }
 
 // tolerate is an error if policies have passed over more records than they may.

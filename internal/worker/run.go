@@ -20,6 +20,8 @@ type Run struct {
 	Tag   any           // the giver's, given back with the run
 	Feeds []*fetch.Feed // by source; nil where the task has no such partition
 
+	Begins []task.Point // where the inputs begin if the group does not know of one of them yet; else nil
+
 	points atomic.Pointer[[]task.Point] // as last committed
 	levels levels
 	paused atomic.Bool
