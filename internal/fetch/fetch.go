@@ -83,8 +83,8 @@ type Fetcher struct {
 	busy   []*Feed                    // that hold something, or lag, or are not read
 	levels levels                     // of each of them
 	line   []*group                   // that are not read until it is their turn
-	turns  bool                       // there is not room for all at a time
-	lacked time.Time                  // when there was last no room for what is read
+	turns  bool                       // there was no room a short time ago
+	lacked time.Time                  // when some last had to give back for want of room
 	lots   int64                      // so many there were
 	cut    *lot                       // more of it may come with the next poll
 	looks  int64                      // how often groups were looked for
@@ -209,6 +209,9 @@ func (f *Fetcher) poll(ctx context.Context) kgo.Fetches {
 	}
 	ctx, cancel := f.interruptible(ctx)
 	defer cancel()
+	if len(f.line) > 0 && f.idles() {
+		return nil
+	}
 	return f.cl.PollRecords(ctx, maxPoll)
 }
 

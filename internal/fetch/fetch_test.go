@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -303,4 +304,47 @@ func TestOutOfRange(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where there is room for one feed only, those that keep up with what comes take turns as fast as it is processed, not
+// for as long as a turn may last.
+func TestShortTurns(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
+		x.f.room, x.f.lacked = 7*(recordOverhead+5)/2, time.Now().Add(time.Hour)
+		for p := range int32(2) {
+			fd := x.feed(0)
+			fd.Partition = p
+			x.add(fd)
+		}
+		const each = 200
+		var writing sync.WaitGroup
+		writing.Go(func() {
+			for i := range each {
+				for p := range int32(2) {
+					x.Produce(x.cl, &kgo.Record{Topic: topic, Partition: p, Timestamp: time.Now(), Key: fmt.Append(nil, i)})
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+		var slowest time.Duration
+		for n := 0; n < 2*each; {
+			<-x.inbox.Some()
+			for _, b := range x.inbox.Take() {
+				if b.Yield {
+					b.Feed.Yield([]int64{-1})
+					continue
+				}
+				for _, r := range b.Records {
+					slowest = max(slowest, time.Since(r.Timestamp))
+				}
+				n += len(b.Records)
+				b.Feed.Done(b.Bytes)
+			}
+		}
+		writing.Wait()
+		if slowest >= turn/2 {
+			t.Errorf("a record waited for %v", slowest)
+		}
+	})
 }

@@ -17,8 +17,8 @@ import (
 // client's hands that it need only poll. What is paused is a feed that others should not
 // wait for: its receiver is slow, or has far more than its share.
 
-// What may be in memory at a time is dealt out to the feeds that are read; where there is
-// not room for all they take turns, which is turns.go.
+// What may be in memory at a time is dealt out to the feeds that are read; where it is
+// taken by what does not get on they take turns, which is turns.go.
 
 // levels are how many bytes the feeds that are read may take.
 type levels struct {
@@ -130,11 +130,10 @@ func (ps partitions) add(fd *Feed) { ps[fd.Topic] = append(ps[fd.Topic], fd.Part
 // share deals the room out to so many feeds that are read, or lets them take turns.
 func (f *Fetcher) share(read int) {
 	r := f.gauge.read()
-	l, fits := deal(f.room, r, len(f.busy))
-	if f.turns = !fits || time.Since(f.lacked) < spanTime; f.turns || len(f.line) > 0 {
+	if f.turns = time.Since(f.lacked) < spanTime; f.turns || len(f.line) > 0 {
 		read = f.takeTurns(r, read)
-		l, _ = deal(f.room, r, read)
 	}
+	l, _ := deal(f.room, r, read)
 	if l != f.levels {
 		f.levels = l
 		f.cl.UpdateFetchMaxBytes(l.answer, l.part)

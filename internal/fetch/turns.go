@@ -9,12 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// A feed that is read needs room for the largest batch of records. Where there is not room
-// for all that lag they take turns. A task can only go on when it has records of all its
-// inputs: its feeds have their turn together, and it gives back what waits when that is
-// over and it does not get on. A task that waits for another input, for the time to try
-// again, or because it is paused would else keep the room that others need. What is given
-// back is fetched once more.
+// Once there was no room, and not because of who is only slow, as many feeds are read at a
+// time as there is room for the largest batch of records of. They take turns. A task can
+// only go on when it has records of all its inputs: its feeds have their turn together, and
+// it gives back what waits when that is over and it does not get on. A task that waits for
+// another input, for the time to try again, or because it is paused would else keep the
+// room that others need. What is given back is fetched once more.
 //
 //	            its turn                     its turn is over
 //	  waits ---------------> reads -----------------------------> yields
@@ -100,8 +100,10 @@ func (g *group) over(now time.Time) bool {
 // takeTurns ends turns that are over, and begins those of others. It is told how many
 // feeds are read, and returns how many are then.
 func (f *Fetcher) takeTurns(r reading, read int) int {
-	limit := max(1, sort.Search(len(f.busy), func(n int) bool { _, fits := deal(f.room, r, n+1); return !fits }))
-	now := time.Now()
+	now, limit := time.Now(), len(f.busy)
+	if f.turns {
+		limit = max(1, sort.Search(limit, func(n int) bool { _, fits := deal(f.room, r, n+1); return !fits }))
+	}
 	f.line = slices.DeleteFunc(f.line, func(g *group) bool { return g.busy == 0 }) // they were removed
 	_, late := f.yielding(now)
 	if len(late) > 0 && f.held.Load() > f.levels.held {
@@ -130,6 +132,18 @@ func (f *Fetcher) takeTurns(r reading, read int) int {
 		read += g.busy
 	}
 	return read
+}
+
+// idles has the fetcher poked as soon as a feed that is read has nothing to do any more,
+// and reports whether one has nothing already: its turn is over, and others wait.
+func (f *Fetcher) idles() (some bool) {
+	for _, fd := range f.busy {
+		if fd.wants() && !fd.lags() {
+			fd.tell.Store(1)
+			some = some || fd.queued.Load() == 0
+		}
+	}
+	return some
 }
 
 // reading are the groups that are read and have something to do, in the order in which
@@ -294,16 +308,19 @@ func (f *Fetcher) relieve(ctx context.Context) {
 	if timeout.Err() == nil || ctx.Err() != nil || !f.crammed() {
 		return
 	}
-	f.lacked = time.Now()
-	closed := false
+	now, closed := time.Now(), false
 	for i, g := range slices.Backward(groups) {
 		if _, sum := g.queued(); sum == sums[i] && (i > 0 || !g.hungry()) {
-			f.close(g, f.lacked)
+			f.close(g, now)
 			closed = true
 		}
 	}
 	if g := f.hoarder(groups); g != nil && !closed {
-		f.close(g, f.lacked)
+		f.close(g, now)
+		closed = true
+	}
+	if closed {
+		f.lacked = now
 	}
 }
 
