@@ -87,6 +87,8 @@ type Fetcher struct {
 	lacked time.Time                  // when some last had to give back for want of room
 	lots   int64                      // so many there were
 	cut    *lot                       // more of it may come with the next poll
+	polled time.Time                  // the client, last
+	total  int                        // feeds
 	looks  int64                      // how often groups were looked for
 
 	mu struct {
@@ -212,6 +214,8 @@ func (f *Fetcher) poll(ctx context.Context) kgo.Fetches {
 	if len(f.line) > 0 && f.idles() {
 		return nil
 	}
+	f.pace(ctx)
+	defer func() { f.polled = time.Now() }()
 	return f.cl.PollRecords(ctx, maxPoll)
 }
 
@@ -248,10 +252,12 @@ func (f *Fetcher) change(r request) {
 		if have := f.feeds[fd.Topic][fd.Partition]; have != nil && (r.add || have == fd) {
 			off[fd.Topic] = append(off[fd.Topic], fd.Partition)
 			delete(f.feeds[fd.Topic], fd.Partition)
+			f.total--
 			f.held.Add(-have.pieces.done(math.MaxInt64)) // who has them drops them
 		}
 		if r.add {
 			f.feeds[fd.Topic][fd.Partition] = fd
+			f.total++
 			f.work(fd)
 		}
 	}

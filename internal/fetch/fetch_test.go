@@ -14,9 +14,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/kafka/kafkatest"
 )
@@ -345,6 +347,41 @@ func TestShortTurns(t *testing.T) {
 		writing.Wait()
 		if slowest >= turn/2 {
 			t.Errorf("a record waited for %v", slowest)
+		}
+	})
+}
+
+// Beside many partitions that have nothing, what comes one by one is fetched together: each fetch costs something for
+// every partition.
+func TestPace(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		const partitions, records = 1000, 500
+		if _, err := kadm.NewClient(x.cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
+			t.Fatal(err)
+		}
+		var feeds []*Feed
+		for p := range int32(partitions) {
+			feeds = append(feeds, &Feed{Topic: "wide", Partition: p, To: x.inbox})
+		}
+		if err := x.f.Add(t.Context(), feeds); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		var fetches atomic.Int64
+		x.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+			x.KeepControl()
+			fetches.Add(1)
+			return nil, nil, false
+		})
+		for i := range records {
+			x.Produce(x.cl, &kgo.Record{Topic: "wide", Key: fmt.Append(nil, i)})
+			time.Sleep(time.Millisecond)
+			for _, b := range x.inbox.Take() {
+				b.Feed.Done(b.Bytes)
+			}
+		}
+		if n := fetches.Load(); n > records/4 {
+			t.Errorf("%d fetches for %d records", n, records)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -152,6 +153,29 @@ func (f *Fetcher) enough() (some bool) {
 		}
 	}
 	return some
+}
+
+// minPace, maxPace and perPartition say how long what keeps up leaves between two polls:
+// so long for each partition that is read.
+const (
+	minPace, maxPace = time.Millisecond, 5 * time.Millisecond
+	perPartition     = 5 * time.Microsecond
+)
+
+// pace waits if the last poll was a short time ago and nothing lags. After a poll the
+// client makes a fetch, for which it goes through all partitions, also those that have had
+// nothing for long.
+func (f *Fetcher) pace(ctx context.Context) {
+	wait := min(time.Duration(f.total)*perPartition, maxPace) - time.Since(f.polled)
+	if wait < minPace || slices.ContainsFunc(f.busy, (*Feed).lags) {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // rest waits until a feed wants more, or there is something else to do. Those that still
