@@ -385,7 +385,7 @@ func (in *Instance) memberSubs() (subs []member.Sub) {
 // maxLinger is how long a record waits for others to be sent with. Nobody sees it before
 // the commit, which waits for none: what is gained by sending at once is only that less
 // is left for then. Where there are many partitions their batches need the time.
-const maxLinger = 100 * time.Millisecond
+const maxLinger = 50 * time.Millisecond
 
 func (in *Instance) workerConfig(i int) worker.Config {
 	c := worker.Config{
@@ -393,7 +393,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		Owner:              in,
 		TransactionTimeout: in.cfg.TransactionTimeout,
 		CommitInterval:     in.cfg.CommitInterval,
-		Linger:             min(in.cfg.CommitInterval, maxLinger),
+		Linger:             min(in.cfg.CommitInterval/2, maxLinger),
 		FlushInterval:      in.cfg.FlushInterval,
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
