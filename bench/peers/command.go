@@ -45,7 +45,7 @@ func (c *contest) leat(v variant, t *trial.Trial) []string {
 	args := []string{
 		programLeat, "-brokers", c.broker.Address, "-application", t.Application, "-job", v.work,
 		"-in", t.In.Topic(), "-out", t.Out, "-dir", filepath.Join(c.dir, t.Application),
-		fmt.Sprintf("-memory=%t", v.memory), fmt.Sprintf("-budget=%d", v.budget), fmt.Sprintf("-held=%d", v.held), fmt.Sprintf("-cache=%d", v.cache), fmt.Sprintf("-reads=%t", v.reads),
+		fmt.Sprintf("-memory=%t", v.memory), fmt.Sprintf("-budget=%d", v.budget), fmt.Sprintf("-held=%d", v.held), fmt.Sprintf("-engine=%d", v.engine), fmt.Sprintf("-reads=%t", v.reads),
 	}
 	if v.table > 0 {
 		args = append(args, "-table", v.rows().Topic())

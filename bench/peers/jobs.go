@@ -35,7 +35,7 @@ type variant struct {
 	memory   bool  // leat: no Pebble
 	budget   int64 // leat: of the whole process
 	held     int64 // leat: MemoryBudget, in a process without a budget
-	cache    int64 // leat: of Pebble's blocks
+	engine   int64 // leat, beside held: what Pebble may take
 	reads    bool  // leat: count the engine's reads
 	settings []string
 	capTo    string // streams: no more resident memory than that variant had
@@ -138,9 +138,9 @@ func growth(in broker.Input) []job {
 	}
 	return []job{
 		{
-			name: "reads", title: "Count 2 M keys, every update, with a MemoryBudget of 64 MiB and 256 MiB for the engine's blocks", measure: rate, inOrder: true,
+			name: "reads", title: "Count 2 M keys, every update, with a MemoryBudget of 64 MiB and 256 MiB for the engine", measure: rate, inOrder: true,
 			side: []variant{
-				{label: leat, program: leat, work: "count", input: wide, held: 64 << 20, cache: 256 << 20, reads: true},
+				{label: leat, program: leat, work: "count", input: wide, held: 64 << 20, engine: 256 << 20, reads: true},
 				{label: streams, program: streams, work: "count", input: wide, settings: []string{everyUpdate}, capBytes: 1 << 30},
 			},
 			aims: []report.Aim{{Metric: trial.Rate, Of: leat, Than: streams, Least: 2}},

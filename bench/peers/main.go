@@ -103,7 +103,7 @@ func runLeat(ctx context.Context, args []string) error {
 	flags.BoolVar(&s.InMemory, "memory", false, "")
 	flags.Int64Var(&s.Budget, "budget", 0, "")
 	flags.Int64Var(&s.MemoryBudget, "held", 0, "")
-	flags.Int64Var(&s.CacheBytes, "cache", 0, "")
+	flags.Int64Var(&s.EngineBytes, "engine", 0, "")
 	flags.BoolVar(&s.ReportReads, "reads", false, "")
 	profile := flags.String("cpuprofile", "", "")
 	if err := flags.Parse(args); err != nil {

@@ -33,7 +33,7 @@ type Settings struct {
 	Budget       int64 // of the whole process; 0 is that of processor
 	MemoryBudget int64 // leat's, in a process that has no budget
 	ReportReads  bool  // tell, at the end, how often the engine was read
-	CacheBytes   int64 // of Pebble's blocks; 0 is its share of the budget
+	EngineBytes  int64 // beside MemoryBudget: what Pebble may take, a quarter of it for its two memtables; 0 is its default
 }
 
 // Run runs a job until ctx ends.
@@ -50,7 +50,7 @@ func Run(ctx context.Context, s Settings) error {
 	memory := budget.Budget(cmp.Or(s.Budget, defaultBudget))
 	shares := memory.Divide(!s.InMemory)
 	if s.MemoryBudget > 0 {
-		shares = budget.Shares{Runtime: s.MemoryBudget}
+		shares = budget.Shares{Runtime: s.MemoryBudget, Cache: s.EngineBytes / 4 * 3, MemTable: s.EngineBytes / 8}
 	} else if !s.InMemory {
 		memory.Impose()
 	}
@@ -64,7 +64,7 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	if !s.InMemory {
 		c.State.Engine = func(dir string) (store.Engine, error) {
-			e, err := pebble.Open(dir, pebble.Options{CacheBytes: cmp.Or(s.CacheBytes, shares.Cache), MemTableBytes: shares.MemTable})
+			e, err := pebble.Open(dir, pebble.Options{CacheBytes: shares.Cache, MemTableBytes: shares.MemTable})
 			if err != nil || !s.ReportReads {
 				return e, err
 			}
