@@ -78,14 +78,8 @@ func (w *Worker) anchor(ctx context.Context) error {
 			r.addOffsets(offsets, r.Begins)
 		}
 	}
-	if len(offsets) == 0 {
-		return nil
-	}
 	defer w.blocked()()
-	err := w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
-		return w.cfg.Kafka.Commit(ctx, id, offsets)
-	})
-	if err != nil {
+	if err := w.commitPlainly(ctx, offsets, claims); err != nil {
 		return err
 	}
 	for _, r := range w.touched {
@@ -132,12 +126,7 @@ func (w *Worker) settle(ctx context.Context) error {
 	}
 	offsets, claims := w.offsets()
 	if w.p.sent == 0 || w.cfg.TransactionalID == "" {
-		if len(offsets) == 0 {
-			return nil
-		}
-		return w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
-			return w.cfg.Kafka.Commit(ctx, id, offsets)
-		})
+		return w.commitPlainly(ctx, offsets, claims)
 	}
 	if err := w.see(ctx); err != nil {
 		return err
@@ -152,6 +141,16 @@ func (w *Worker) settle(ctx context.Context) error {
 		return err
 	}
 	return w.end(ctx)
+}
+
+// commitPlainly commits offsets, if there are any, outside of any transaction.
+func (w *Worker) commitPlainly(ctx context.Context, offsets map[kafka.TopicPartition]kafka.Committed, claims []member.Claim) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	return w.vouch(ctx, claims, func(ctx context.Context, id kafka.Identity) error {
+		return w.cfg.Kafka.Commit(ctx, id, offsets)
+	})
 }
 
 // see makes sure that the client knows what it has to commit.

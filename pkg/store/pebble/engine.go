@@ -103,7 +103,6 @@ func (e *Engine) Write(b *engine.Batch) error {
 	if e.tables.takes(b) {
 		return e.ingest(b)
 	}
-
 	size := batchSize(b)
 	if size > maxBatchSize {
 		return fmt.Errorf("pebble: a batch of %d bytes; %d are possible", size, maxBatchSize)
