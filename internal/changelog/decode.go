@@ -19,8 +19,9 @@ import (
 // the record batches, which the brokers keep below a MiB or so, are decoded one
 // by one when they are applied.
 
-// chunkBytes is about how much is handed to apply at once.
-const chunkBytes = 1 << 20
+// chunkBytes is about how much is handed to apply at once. Small records take some times
+// as much when they are decoded, which is to stay in the CPU's caches until it is applied.
+const chunkBytes = 64 << 10
 
 // An answer is what a broker sent of a partition.
 type answer struct {
@@ -136,11 +137,11 @@ func (d *decoder) decode(from, until int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r := reader{raw}
+	rest, ok := raw, true
 	for range b.NumRecords {
 		d.records = append(d.records, Record{})
 		rec := &d.records[len(d.records)-1]
-		if !r.record(rec) {
+		if rest, ok = cutRecord(rest, rec); !ok {
 			return 0, errors.New("record batch is malformed")
 		}
 		if rec.Offset += b.FirstOffset; rec.Offset < from || rec.Offset >= until {
@@ -151,58 +152,59 @@ func (d *decoder) decode(from, until int64) (int, error) {
 			rec.Time = b.MaxTimestamp
 		}
 	}
-	if len(r.raw) > 0 {
-		return 0, fmt.Errorf("record batch has %d bytes too many", len(r.raw))
+	if len(rest) > 0 {
+		return 0, fmt.Errorf("record batch has %d bytes too many", len(rest))
 	}
 	return len(raw), nil
 }
 
-// A reader reads records from the front of a slice.
-type reader struct{ raw []byte }
-
-// record reads a record, whose offset and time are relative to its batch.
-func (r *reader) record(rec *Record) bool {
-	length, ok1 := r.varint()
-	if !ok1 || length < 1 || length > int64(len(r.raw)) {
-		return false
-	}
-	body := reader{r.raw[1:length]} // the first byte is unused
-	r.raw = r.raw[length:]
-	var ok2, ok3, ok4, ok5 bool
-	rec.Time, ok1 = body.varint()
-	rec.Offset, ok2 = body.varint()
-	rec.Key, ok3 = body.bytes()
-	rec.Value, ok4 = body.bytes()
-	rec.Headers, ok5 = body.headers()
-	return ok1 && ok2 && ok3 && ok4 && ok5
-}
-
-func (r *reader) varint() (int64, bool) {
-	v, n := binary.Varint(r.raw)
-	if n <= 0 {
-		return 0, false
-	}
-	r.raw = r.raw[n:]
-	return v, true
-}
-
-// bytes returns nil for null, and only then.
-func (r *reader) bytes() ([]byte, bool) {
-	n, ok := r.varint()
-	if !ok || n > int64(len(r.raw)) {
+// cutRecord reads the record at the front of b, whose offset and time are relative to its
+// batch, and returns what is behind it. The functions below do alike.
+func cutRecord(b []byte, rec *Record) (rest []byte, ok bool) {
+	length, b, ok := cutVarint(b)
+	if !ok || length < 1 || length > int64(len(b)) {
 		return nil, false
 	}
-	if n < 0 {
-		return nil, true
-	}
-	b := r.raw[:n:n]
-	r.raw = r.raw[n:]
-	return b, true
+	rest, b = b[length:], b[1:length] // the first byte is unused
+	var ok1, ok2, ok3, ok4, ok5 bool
+	rec.Time, b, ok1 = cutVarint(b)
+	rec.Offset, b, ok2 = cutVarint(b)
+	rec.Key, b, ok3 = cutBytes(b)
+	rec.Value, b, ok4 = cutBytes(b)
+	rec.Headers, ok5 = headers(b)
+	return rest, ok1 && ok2 && ok3 && ok4 && ok5
 }
 
-func (r *reader) headers() ([]kgo.RecordHeader, bool) {
-	n, ok := r.varint()
-	if !ok || n < 0 || n > int64(len(r.raw)) {
+func cutVarint(b []byte) (v int64, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 { // as most are
+		return int64(b[0]>>1) ^ -int64(b[0]&1), b[1:], true
+	}
+	return cutLongVarint(b)
+}
+
+func cutLongVarint(b []byte) (v int64, rest []byte, ok bool) {
+	v, n := binary.Varint(b)
+	if n <= 0 {
+		return 0, nil, false
+	}
+	return v, b[n:], true
+}
+
+// cutBytes returns nil for null, and only then.
+func cutBytes(b []byte) (value, rest []byte, ok bool) {
+	n, b, ok := cutVarint(b)
+	if !ok || n > int64(len(b)) {
+		return nil, nil, false
+	}
+	if n < 0 {
+		return nil, b, true
+	}
+	return b[:n:n], b[n:], true
+}
+
+func headers(b []byte) ([]kgo.RecordHeader, bool) {
+	n, b, ok := cutVarint(b)
+	if !ok || n < 0 || n > int64(len(b)) {
 		return nil, false
 	}
 	if n == 0 {
@@ -210,8 +212,10 @@ func (r *reader) headers() ([]kgo.RecordHeader, bool) {
 	}
 	headers := make([]kgo.RecordHeader, n)
 	for i := range headers {
-		key, ok1 := r.bytes()
-		value, ok2 := r.bytes()
+		var key, value []byte
+		var ok1, ok2 bool
+		key, b, ok1 = cutBytes(b)
+		value, b, ok2 = cutBytes(b)
 		if !ok1 || !ok2 {
 			return nil, false
 		}
@@ -253,7 +257,7 @@ func (a *aborts) skip(b *kmsg.RecordBatch) bool {
 
 // isAbort reads the key of a marker: a version and a type, two bytes each.
 func isAbort(b *kmsg.RecordBatch) bool {
-	r := reader{b.Records}
 	var rec Record
-	return r.record(&rec) && len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == abortControl
+	_, ok := cutRecord(b.Records, &rec)
+	return ok && len(rec.Key) >= 4 && binary.BigEndian.Uint16(rec.Key[2:]) == abortControl
 }

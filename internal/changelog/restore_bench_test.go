@@ -70,13 +70,19 @@ func restoreAnswer(b *testing.B, eng engine.Engine, a answer) {
 	}
 	r.Loose = true
 	d := decoder{Decompressor: kgo.DefaultDecompressor()}
-	// as the fetches of a budget of 256 MiB bring it
+	const gathers = 1 << 20 // bytes, as a restore does
+	waits := 0
 	err = d.each(a, func(batch Batch) error {
 		for _, rec := range batch.Records {
 			if err := r.Apply(rec.Key, rec.Value, rec.Time); err != nil {
 				return err
 			}
+			waits += len(rec.Key) + len(rec.Value)
 		}
+		if waits < gathers && batch.Next < a.until {
+			return nil
+		}
+		waits = 0
 		return r.Write(engine.Position{Offset: batch.Next, Time: time.Now().UnixMilli()})
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -34,7 +35,7 @@ type replay struct {
 	pos      engine.Position
 	records  int
 	began    time.Time
-	gathers  int       // bytes before they are written, of a copy
+	gathers  int       // bytes before they are written
 	waits    int       // bytes that are applied but not written
 	written  time.Time // when last
 	level    level     // for others to read
@@ -184,6 +185,7 @@ func (r *replay) start() (err error) {
 		return err
 	}
 	r.restorer.Loose, r.restorer.Own = !r.follows, !r.own
+	r.waits, r.gathers = 0, cmp.Or(r.gathers, restoreBytes)
 	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
 }
@@ -248,10 +250,18 @@ func (r *replay) apply(b changelog.Batch) error {
 	if !r.follows {
 		r.in.restoring.advance(r, len(b.Records), bytes)
 	}
-	if r.follows && r.waits < r.gathers && time.Since(r.written) < followInterval {
+	if r.waits < r.gathers && r.mayWait(b) {
 		return nil
 	}
 	return r.write()
+}
+
+// mayWait says whether what was applied of b and before it may be written later.
+func (r *replay) mayWait(b changelog.Batch) bool {
+	if r.follows {
+		return time.Since(r.written) < followInterval
+	}
+	return b.Next < r.end
 }
 
 // take takes a record into the store, as processing would if others have written it.
@@ -270,9 +280,11 @@ func (r *replay) take(rec changelog.Record) error {
 	return nil
 }
 
-// A copy that stands by gets its records as they are written, a few at a time. They
-// are gathered: each write to a durable engine costs it a sync.
+// What is to be written is gathered: an engine takes much at once faster than a little at
+// a time, and each write of a copy that stands by, which gets its records as they are
+// written to the log, costs a durable engine a sync.
 const (
+	restoreBytes   = 1 << 20
 	followBytes    = 4 << 20
 	followInterval = time.Second
 )

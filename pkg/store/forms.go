@@ -26,6 +26,7 @@ func (s Serdes) Forms(changelog string) state.Forms {
 	for _, p := range s.at(changelog) {
 		t := teller{part: p}
 		t.checker, _ = p.serde.(serde.Checker)
+		_, t.formed = p.serde.(serde.Formed)
 		if t.read != nil {
 			t.program = programOf(p.serde)
 		}
@@ -55,6 +56,7 @@ type forms struct {
 type teller struct {
 	part
 	checker serde.Checker // nil if the serde is none
+	formed  bool          // the serde has forms of its own
 	program []byte        // who decodes, if anybody does
 
 	last  []byte // that the serde told
@@ -100,6 +102,9 @@ func (f *forms) told(i int, src []byte) error {
 // tell makes the form of src.
 func (t *teller) tell(src []byte) {
 	at := len(t.form) - len(t.last)
+	if at > 0 && t.checker == nil && !t.formed {
+		return // it tells the same of all
+	}
 	t.form = serde.AppendForm(t.serde, t.form[:at], src)
 	if at > 0 && bytes.Equal(t.form[at:], t.last) {
 		return // as most are

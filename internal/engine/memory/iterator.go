@@ -10,8 +10,8 @@ import (
 // its own, so that a caller that keeps or changes them harms only itself.
 type iterator struct {
 	engine  *Engine
-	cursor  btree.MapIter[string, string]
-	lo, hi  string
+	cursor  btree.IterG[entry]
+	lo, hi  entry
 	open    bool // there is no hi
 	reverse bool
 	started bool
@@ -25,11 +25,12 @@ func (it *iterator) Next() bool {
 	if it.closed || it.ended {
 		return false
 	}
-	if it.ended = !it.step() || !it.within(it.cursor.Key()); it.ended {
+	if it.ended = !it.step() || !it.within(it.cursor.Item()); it.ended {
 		return false
 	}
-	it.key = append(it.key[:0], it.cursor.Key()...)
-	it.value = append(it.value[:0], it.cursor.Value()...)
+	at := it.cursor.Item()
+	it.key = append(it.key[:0], at.key()...)
+	it.value = append(it.value[:0], at.value()...)
 	return true
 }
 
@@ -56,8 +57,8 @@ func (it *iterator) last() bool {
 	return it.cursor.Last()
 }
 
-func (it *iterator) within(key string) bool {
-	return it.lo <= key && (it.open || key < it.hi)
+func (it *iterator) within(e entry) bool {
+	return !e.less(it.lo) && (it.open || e.less(it.hi))
 }
 
 func (it *iterator) Key() []byte   { return it.key }

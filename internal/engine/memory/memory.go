@@ -44,14 +44,14 @@ func (e *Engine) Get(ns engine.Namespace, key, dst []byte) ([]byte, bool, error)
 	if t == nil {
 		return dst, false, err
 	}
-	value, ok := t.get(key)
+	found, ok := t.get(key)
 	if !ok {
 		return dst, false, nil
 	}
 	if dst == nil {
 		dst = []byte{} // an empty value is not nil
 	}
-	return append(dst, value...), true, nil
+	return append(dst, found.value()...), true, nil
 }
 
 // Range implements engine.Engine. It costs no more for a large namespace than
@@ -62,7 +62,7 @@ func (e *Engine) Range(ns engine.Namespace, lo, hi []byte, reverse bool) (engine
 		return nil, err
 	}
 	e.iterators.Add(1)
-	it := &iterator{engine: e, lo: string(lo), hi: string(hi), open: hi == nil, reverse: reverse}
+	it := &iterator{engine: e, lo: newEntry(lo, nil), hi: newEntry(hi, nil), open: hi == nil, reverse: reverse}
 	it.key, it.value = []byte{}, []byte{} // an empty value is not nil
 	if t != nil {
 		it.cursor = t.snapshot().Iter()
@@ -191,7 +191,7 @@ func (e *Engine) obtain(ns engine.Namespace) (*table, error) {
 	}
 	t := e.mu.tables[ns]
 	if t == nil {
-		t = new(table)
+		t = newTable()
 		e.mu.tables[ns] = t
 	}
 	return t, nil

@@ -3,7 +3,6 @@ package memory
 import (
 	"slices"
 	"sync"
-	"unsafe"
 
 	"github.com/tidwall/btree"
 
@@ -20,16 +19,22 @@ import (
 // itself, leaf by leaf.
 type table struct {
 	mu       sync.RWMutex
-	entries  btree.Map[string, string]
-	shared   *btree.Map[string, string] // what iterators see; nil since the last write
+	entries  *btree.BTreeG[entry]
+	shared   *btree.BTreeG[entry] // what iterators see; nil since the last write
 	position engine.Position
 	placed   bool // position is set
 }
 
-func (t *table) get(key []byte) (string, bool) {
+func newTable() *table { return &table{entries: newEntries()} }
+
+func newEntries() *btree.BTreeG[entry] {
+	return btree.NewBTreeGOptions(entry.less, btree.Options{NoLocks: true})
+}
+
+func (t *table) get(key []byte) (entry, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.entries.Get(string(key))
+	return t.entries.Get(probe(key))
 }
 
 // manyOps is how many changes are worth being sorted: the next one then is where the
@@ -54,24 +59,18 @@ func (t *table) change(ops []engine.Op) {
 func (t *table) apply(op *engine.Op) {
 	switch op.Kind {
 	case engine.Delete:
-		t.entries.Delete(string(op.Key))
+		t.entries.Delete(probe(op.Key))
 	case engine.DeleteBelow:
-		t.deleteBelow(string(op.Key))
+		t.deleteBelow(op.Key)
 	default:
-		t.entries.Load(entry(op.Key, op.Value))
+		t.entries.Load(newEntry(op.Key, op.Value))
 	}
 }
 
-// entry copies a key and its value, with one allocation for both. The tree replaces both, too.
-func entry(key, value []byte) (k, v string) {
-	both := unsafe.String(unsafe.SliceData(append(append(make([]byte, 0, len(key)+len(value)), key...), value...)), len(key)+len(value))
-	return both[:len(key)], both[len(key):]
-}
-
-func (t *table) deleteBelow(end string) {
+func (t *table) deleteBelow(end []byte) {
 	for {
-		key, _, ok := t.entries.Min()
-		if !ok || key >= end {
+		least, ok := t.entries.Min()
+		if !ok || !least.less(probe(end)) {
 			return
 		}
 		t.entries.PopMin()
@@ -89,7 +88,7 @@ func (t *table) at() (engine.Position, bool) {
 
 // snapshot returns the entries as they are now. The iterators made between two
 // writes share one.
-func (t *table) snapshot() *btree.Map[string, string] {
+func (t *table) snapshot() *btree.BTreeG[entry] {
 	t.mu.RLock()
 	shared := t.shared
 	t.mu.RUnlock()
@@ -107,6 +106,6 @@ func (t *table) snapshot() *btree.Map[string, string] {
 func (t *table) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.entries, t.shared = btree.Map[string, string]{}, nil
+	t.entries, t.shared = newEntries(), nil
 	t.position, t.placed = engine.Position{}, false
 }
