@@ -184,7 +184,7 @@ func (r *replay) start() (err error) {
 	if r.restorer, err = state.NewRestorer(r.store); err != nil {
 		return err
 	}
-	r.restorer.Loose, r.restorer.Own = !r.follows, !r.own
+	r.restorer.Own = !r.own
 	r.waits, r.gathers = 0, cmp.Or(r.gathers, restoreBytes)
 	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
@@ -253,7 +253,7 @@ func (r *replay) apply(b changelog.Batch) error {
 	if r.waits < r.gathers && r.mayWait(b) {
 		return nil
 	}
-	return r.write()
+	return r.write(!r.follows || b.End-b.Next > r.in.cfg.Replicas.AcceptableLag)
 }
 
 // mayWait says whether what was applied of b and before it may be written later.
@@ -289,9 +289,10 @@ const (
 	followInterval = time.Second
 )
 
-// write hands what was applied to the engine.
-func (r *replay) write() error {
-	r.waits, r.written = 0, time.Now()
+// write hands what was applied to the engine. What is written loosely a crash may lose:
+// that of a restore, or of a copy that still lacks much, which the engine takes faster.
+func (r *replay) write(loosely bool) error {
+	r.waits, r.written, r.restorer.Loose = 0, time.Now(), loosely
 	return r.restorer.Write(r.pos)
 }
 

@@ -241,7 +241,7 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		return nil
 	}
 	for _, tp := range slices.SortedFunc(maps.Keys(parts), kafka.TopicPartition.Compare) {
-		if e := parts[tp].write(); e != nil {
+		if e := parts[tp].write(false); e != nil {
 			return e
 		}
 	}
@@ -263,7 +263,7 @@ func (f *follower) warm(t assign.Task) error {
 		}
 	}
 	for _, r := range f.copies[t].replays.all() {
-		if err := r.write(); err != nil { // what is reported must be there
+		if err := r.write(false); err != nil { // what is reported must be there
 			return err
 		}
 	}

@@ -3,12 +3,18 @@ package instance
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/state"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // A journal is a log that a test reads.
@@ -134,4 +140,40 @@ func TestWarmUp(t *testing.T) {
 		w.checkCounts("counts", 200)
 		stopB()
 	})
+}
+
+// A looseEngine notes which writes a crash may lose.
+type looseEngine struct {
+	engine.Engine
+	loose []bool
+}
+
+func (e *looseEngine) Write(b *engine.Batch) error {
+	e.loose = append(e.loose, b.Loose)
+	return e.Engine.Write(b)
+}
+
+// A copy that lacks much is written as a restore is, which may be lost; one that keeps up stays.
+func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
+	t.Parallel()
+	eng := &looseEngine{Engine: memory.New()}
+	store, err := state.Open(eng, engine.Namespace{Store: "counts"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &Instance{cfg: Config{Replicas: member.Replicas{AcceptableLag: 10}}}
+	r := &replay{in: in, store: store, own: true, hasOffsets: true, follows: true, intake: task.Store{}.Intake("app", "0_0", 0, task.Policies{})}
+	if r.restorer, err = state.NewRestorer(store); err != nil {
+		t.Fatal(err)
+	}
+	eng.loose = nil
+	for next, end := int64(1), int64(14); next <= end; next++ {
+		record := changelog.Record{Key: []byte("k"), Value: []byte("v"), Offset: next - 1}
+		if err := r.apply(changelog.Batch{Records: []changelog.Record{record}, Next: next, End: end}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := append(slices.Repeat([]bool{true}, 3), slices.Repeat([]bool{false}, 11)...); !slices.Equal(eng.loose, want) {
+		t.Errorf("loose: %v", eng.loose)
+	}
 }
