@@ -134,6 +134,7 @@ func growth(in broker.Input) []job {
 	parts := func(label string, partitions, idle int32) variant {
 		v := variant{label: label, program: leat, work: "count", input: in}
 		v.input.Partitions, v.input.Idle = partitions, idle
+		v.input.Records = 8 * in.Records // in the first seconds brokers learn, the more the more partitions there are
 		return v
 	}
 	return []job{

@@ -79,8 +79,8 @@ func TestEngineIsNotAskedInVain(t *testing.T) {
 	expect(t, s, 0, 10_000, false, 0)
 	fill(t, s, 0, 10_000)
 	s.Evict(1 << 20)
-	if s.Bytes() > 1<<20 || len(s.entries) > 8000 {
-		t.Errorf("%d bytes, %d entries", s.Bytes(), len(s.entries))
+	if s.Bytes() > 1<<20 || s.entries.len() > 8000 {
+		t.Errorf("%d bytes, %d entries", s.Bytes(), s.entries.len())
 	}
 	expect(t, s, 0, 10_000, true, 500) // a full bucket forgets one
 	expect(t, s, 10_000, 20_000, false, 300)

@@ -191,18 +191,18 @@ func (s *Store) Evict(limit int64) {
 }
 
 func (s *Store) shed(limit int64) {
-	for round := 0; round < 2; round++ {
-		for _, e := range s.entries {
-			if s.Bytes() <= limit {
-				return
-			}
+	for round := range 2 {
+		s.entries.sweep(func(e *entry) bool {
 			switch {
+			case s.Bytes() <= limit:
+				return false
 			case e.dirty || e.pending:
 			case e.used && round == 0:
 				e.used = false
 			default:
 				s.pack(e)
 			}
-		}
+			return true
+		})
 	}
 }

@@ -15,14 +15,14 @@ const entryOverhead = 200
 type entry struct {
 	key     []byte
 	cur     value
-	old     value // the committed value while dirty; else a buffer to reuse
-	size    int64 // as accounted for
-	changed int64 // counts the changes of the store
+	used    bool // since the last eviction looked
 	dirty   bool
 	pending bool
 	absent  bool // the engine is known not to have the key
 	indexed bool
-	used    bool // since the last eviction looked
+	old     value // the committed value while dirty; else a buffer to reuse
+	size    int64 // as accounted for
+	changed int64 // counts the changes of the store
 }
 
 // A compact entry has room for its key and for both of its buffers: a read or a write of

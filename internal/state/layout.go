@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -242,14 +243,15 @@ func (s *Store) expire() {
 		return
 	}
 	s.floor, s.floorSent = s.expiring, false
-	floor := string(s.floorKey())
-	for key, e := range s.entries {
-		if key < floor {
+	floor := s.floorKey()
+	s.entries.sweep(func(e *entry) bool {
+		if bytes.Compare(e.key, floor) < 0 {
 			e.pending = false
 			s.place(e)
 			s.forget(e)
 		}
-	}
+		return true
+	})
 	s.pending = slices.DeleteFunc(s.pending, func(e *entry) bool { return !e.pending })
 }
 

@@ -149,18 +149,12 @@ func (r *Restorer) Write(p engine.Position) error {
 	return nil
 }
 
-// forgetAll forgets what was cached: the engine is written to otherwise than by Flush.
-func (s *Store) forgetAll() {
-	clear(s.entries)
-	s.bytes, s.packed, s.census = 0, packed{}, newCensus()
-}
-
 // Wipe drops all that the engine holds for s: it restores from the beginning.
 func (s *Store) Wipe() error {
 	if err := s.eng.Drop(s.ns); err != nil {
 		return s.fail("wipe", err)
 	}
 	s.forms.empty()
-	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, entries: map[string]*entry{}, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	return nil
 }

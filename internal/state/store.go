@@ -10,7 +10,6 @@ package state
 
 import (
 	"bytes"
-	"unsafe"
 
 	"github.com/tidwall/btree"
 
@@ -23,7 +22,8 @@ type Store struct {
 	ns      engine.Namespace
 	eng     engine.Engine
 	layout  Layout
-	entries map[string]*entry
+	entries table
+	last    *entry // that was found
 	packed  packed // what was forgotten of entries that the engine has
 	census  census
 
@@ -44,6 +44,8 @@ type Store struct {
 	bytes   int64 // held in memory
 	logged  int64 // changelog bytes that the engine does not have
 	scratch []byte
+	guess   guess
+	touched int64  // means nothing: see Touch
 	spare   *merge // of a Range that is over
 	err     error  // the first that the engine met
 
@@ -74,7 +76,7 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if l == nil {
 		l = Plain{}
 	}
-	s := &Store{ns: ns, eng: eng, layout: l, entries: map[string]*entry{}, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	s := &Store{ns: ns, eng: eng, layout: l, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
 	if err := mark(eng, ns, l); err != nil {
 		return nil, s.fail("layout", err)
 	}
@@ -100,9 +102,9 @@ func (s *Store) Layout() Layout { return s.layout }
 // Get returns the current value of key and its timestamp. The value belongs to
 // the store and is valid until the key is next written.
 func (s *Store) Get(key []byte) (value []byte, time int64, ok bool, err error) {
-	e := s.entries[string(key)]
+	e, h := s.find(key)
 	if e == nil {
-		if e, err = s.load(key); err != nil {
+		if e, err = s.load(h, key); err != nil {
 			return nil, 0, false, err
 		}
 	}
@@ -117,6 +119,18 @@ func (s *Store) Get(key []byte) (value []byte, time int64, ok bool, err error) {
 		return nil, 0, false, nil
 	}
 	return v.data(), v.time(), true, nil
+}
+
+// find returns the entry of a key, or nil, and the hash of the key then.
+func (s *Store) find(key []byte) (e *entry, h uint64) {
+	if s.last != nil && bytes.Equal(s.last.key, key) {
+		return s.last, 0 // what has been read is written next
+	}
+	h = hash(key)
+	if e = s.entries.get(h, key); e != nil {
+		s.last = e
+	}
+	return e, h
 }
 
 // Hindsight makes Get return what was committed last, while it is on.
@@ -134,8 +148,8 @@ func (s *Store) Put(key, value []byte, time int64) {
 // has shown all around it: the engine need not be asked. What the store has changed it
 // knows better.
 func (s *Store) Absent(key []byte) {
-	if s.entries[string(key)] == nil {
-		e := s.enter(key)
+	if e, h := s.find(key); e == nil {
+		e = s.enter(h, key)
 		e.cur.known, e.absent = true, true
 		s.account(e)
 	}
@@ -151,8 +165,7 @@ func (s *Store) Delete(key []byte, time int64) {
 }
 
 // load makes the entry of a key from what the engine has.
-func (s *Store) load(key []byte) (*entry, error) {
-	h := hash(key)
+func (s *Store) load(h uint64, key []byte) (*entry, error) {
 	raw, ok := s.unpack(h, key), true
 	if raw == nil {
 		var err error
@@ -161,7 +174,7 @@ func (s *Store) load(key []byte) (*entry, error) {
 		}
 		s.scratch = raw
 	}
-	e := s.enter(key)
+	e := s.enter(h, key)
 	e.cur.known, e.absent = true, !ok
 	if ok {
 		v, err := parse(raw)
@@ -204,9 +217,9 @@ func (s *Store) fetch(h uint64, key, dst []byte) (raw []byte, ok bool, err error
 
 // change returns the entry of key, dirty, ready to be given a current value.
 func (s *Store) change(key []byte) *entry {
-	e := s.entries[string(key)]
+	e, h := s.find(key)
 	if e == nil {
-		e = s.enter(key)
+		e = s.enter(h, key)
 	}
 	e.used = true
 	was := e.cur
@@ -244,31 +257,43 @@ func (s *Store) place(e *entry) {
 	}
 }
 
-func (s *Store) enter(key []byte) *entry {
+func (s *Store) enter(h uint64, key []byte) *entry {
 	e := newEntry(key)
-	s.entries[unsafe.String(unsafe.SliceData(e.key), len(e.key))] = e // the key is never written again
+	s.entries.add(h, e)
+	s.last = e
 	return e
 }
 
 // forget drops an entry, which may be of more than the engine has.
 func (s *Store) forget(e *entry) {
-	s.packed.remove(hash(e.key), e.key)
-	s.drop(e)
+	h := hash(e.key)
+	s.packed.remove(h, e.key)
+	s.drop(h, e)
 }
 
 // pack drops an entry that the engine has, and keeps its value packed.
 func (s *Store) pack(e *entry) {
-	if h := hash(e.key); e.cur.ok {
+	h := hash(e.key)
+	if e.cur.ok {
 		s.packed.put(h, e.key, e.cur.raw)
 	} else {
 		s.packed.remove(h, e.key)
 	}
-	s.drop(e)
+	s.drop(h, e)
 }
 
-func (s *Store) drop(e *entry) {
-	delete(s.entries, string(e.key))
+func (s *Store) drop(h uint64, e *entry) {
+	s.entries.remove(h, e)
 	s.bytes -= e.size
+	if s.last == e {
+		s.last = nil
+	}
+}
+
+// forgetAll forgets what was cached: the engine is written to otherwise than by Flush.
+func (s *Store) forgetAll() {
+	s.entries, s.last = table{}, nil
+	s.bytes, s.packed, s.census = 0, packed{}, newCensus()
 }
 
 // account brings bytes up to date with the size of e.

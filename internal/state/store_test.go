@@ -329,8 +329,8 @@ func TestCameAndWent(t *testing.T) {
 		t.Errorf("the range shows %d entries, and passes %d", n, s.index.Len())
 	}
 	s.Commit()
-	if _, any := s.Behind(); any || s.Bytes() != 0 || len(s.entries) != 0 {
-		t.Errorf("there is something for the engine: %v; %d bytes, %d entries", any, s.Bytes(), len(s.entries))
+	if _, any := s.Behind(); any || s.Bytes() != 0 || s.entries.len() != 0 {
+		t.Errorf("there is something for the engine: %v; %d bytes, %d entries", any, s.Bytes(), s.entries.len())
 	}
 	s.Put([]byte("k"), []byte("v"), 3) // the engine may have it, for all that is known
 	s.Delete([]byte("k"), 4)

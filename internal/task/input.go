@@ -26,6 +26,7 @@ type input struct {
 	head    int
 	turn    int64   // when the head came to be it: of heads of one time, the one that was there first is taken
 	current Message // the one in hand
+	touched int     // records from the head on for which Touch was called
 
 	next  int64 // offset to go on from after a restart
 	epoch int32

@@ -178,6 +178,9 @@ func (t *Task) Process() (bool, error) {
 	if in == nil {
 		return false, nil
 	}
+	if in.touched--; in.touched < 0 {
+		t.touch(in)
+	}
 	m := in.pop()
 	t.turn(in)
 	touched := t.touched

@@ -109,18 +109,15 @@ func (t *Trial) rate(ctx context.Context, total int64, done func(ctx context.Con
 	if err := t.start(); err != nil {
 		return nil, err
 	}
-	if _, err := t.progress(ctx, int64(warm*float64(total))); err != nil {
-		return nil, err
-	}
-	u, err := t.begin()
-	if err != nil {
-		return nil, err
-	}
-	from, err := t.committed(ctx)
+	from, err := t.progress(ctx, int64(warm*float64(total)))
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
+	u, err := t.begin()
+	if err != nil {
+		return nil, err
+	}
 	end, now, err := done(ctx, total)
 	if err != nil {
 		return nil, err
