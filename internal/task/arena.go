@@ -10,31 +10,6 @@ type Arena struct {
 	pool  *Pool
 }
 
-// A Pool has pieces for the arenas of tasks that share a goroutine. Tasks that have
-// nothing to do hold none. The zero value is empty.
-type Pool struct {
-	spare [][]byte
-	least int // spare ones since Trim
-}
-
-// Trim lets go of half the pieces that were not needed since it was last called.
-func (p *Pool) Trim() {
-	left := len(p.spare) - (p.least+1)/2
-	clear(p.spare[left:])
-	p.spare, p.least = p.spare[:left], left
-}
-
-func (p *Pool) take() []byte {
-	last := len(p.spare) - 1
-	if last < 0 {
-		return make([]byte, 0, chunkSize)
-	}
-	c := p.spare[last]
-	p.spare[last] = nil
-	p.spare, p.least = p.spare[:last], min(p.least, last)
-	return c
-}
-
 const (
 	chunkSize = 256 << 10
 	minTail   = 1 << 10

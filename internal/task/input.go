@@ -24,6 +24,7 @@ type input struct {
 
 	queue   []Message
 	head    int
+	pool    *Pool   // of queues; nil: none are used again
 	turn    int64   // when the head came to be it: of heads of one time, the one that was there first is taken
 	current Message // the one in hand
 	touched int     // records from the head on for which Touch was called
@@ -44,20 +45,44 @@ func newInput(s Source, app string) *input {
 func (in *input) empty() bool { return in.head == len(in.queue) }
 
 func (in *input) push(ms []Message) {
-	if in.head > 0 && len(in.queue)+len(ms) > cap(in.queue) {
-		n := copy(in.queue, in.queue[in.head:])
-		clear(in.queue[n:])
-		in.queue, in.head = in.queue[:n], 0
+	if len(in.queue)+len(ms) > cap(in.queue) {
+		in.make(len(in.queue) - in.head + len(ms))
 	}
 	in.queue = append(in.queue, ms...)
+}
+
+// make moves what waits to the front of a queue that has room for n messages.
+func (in *input) make(n int) {
+	old, to := in.queue, in.queue[:0]
+	if n > cap(old) {
+		to = in.pool.takeQueue(n)
+	}
+	to = append(to, old[in.head:]...)
+	if n > cap(old) {
+		in.give()
+	} else {
+		clear(old[len(to):])
+	}
+	in.queue, in.head = to, 0
 }
 
 func (in *input) pop() *Message {
 	in.current, in.queue[in.head] = in.queue[in.head], Message{} // what it holds can go once it is done
 	if in.head++; in.head == len(in.queue) {
-		in.queue, in.head = in.queue[:0], 0
+		in.give()
 	}
 	return &in.current
+}
+
+// give empties the queue. A large one is for others that have use for it: what waits is
+// bounded for all inputs together, not for each.
+func (in *input) give() {
+	clear(in.queue[in.head:])
+	in.queue, in.head = in.queue[:0], 0
+	if cap(in.queue) > keptQueue {
+		in.pool.giveQueue(in.queue)
+		in.queue = nil
+	}
 }
 
 // unpop puts back what pop has just taken.
@@ -81,8 +106,8 @@ func (in *input) done(m *Message) {
 
 // clear drops what was not processed.
 func (in *input) clear() {
-	clear(in.queue)
-	in.queue, in.head, in.end, in.deadline, in.timed = in.queue[:0], 0, -1, 0, 0
+	in.give()
+	in.end, in.deadline, in.timed = -1, 0, 0
 }
 
 // lag is how many records of the partition are known not to have been enqueued;
@@ -153,7 +178,8 @@ func (t *Task) Return(source int) (from int64, ok bool) {
 		return 0, false
 	}
 	from = in.queue[in.head].Offset
-	in.queue, in.head, in.timed, in.fetched = nil, 0, 0, from
+	in.give()
+	in.timed, in.fetched = 0, from
 	return from, true
 }
 

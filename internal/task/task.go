@@ -373,8 +373,14 @@ func (t *Task) Lose(err error) error {
 	return err
 }
 
-// Share makes the task have the memory of its outputs from a pool.
-func (t *Task) Share(p *Pool) { t.arena.pool = p }
+// Share makes the task have the memory for its outputs, and for records that wait, from
+// a pool.
+func (t *Task) Share(p *Pool) {
+	t.arena.pool = p
+	for _, in := range t.inputs {
+		in.pool = p
+	}
+}
 
 // Arena is where the bytes of outputs live.
 func (t *Task) Arena() *Arena { return &t.arena }
