@@ -40,6 +40,8 @@ const (
 
 	minWire, maxWire = 4 << 10, 50 << 20
 
+	leastParts = 8 // partitions with much to read fill an answer, however many there are
+
 	leastHeld = 8 // the part of the room that may wait however large batches were: those come seldom
 )
 
@@ -53,7 +55,7 @@ func deal(room int64, r reading, feeds int) (l levels, fits bool) {
 	each := l.held / n
 	l.low = min(max(each/4, minLow), maxLow)
 	l.most = max(each, r.batch, 2*minLow)
-	l.part = wire(min(max(each/2, minPart), maxPart), r)
+	l.part = wire(min(max(each/2, answer/leastParts, minPart), maxPart), r)
 	l.answer = wire(answer, r)
 	return l, each >= r.batch
 }
