@@ -39,8 +39,9 @@ type producer struct {
 	release  func()
 }
 
-// maxBuffered is how many records a producer holds before sending waits.
-const maxBuffered = 1 << 17
+// maxBuffered is how many records a producer holds before sending waits. Small ones take
+// ten times the memory of their bytes.
+const maxBuffered = 1 << 15
 
 // newProducer makes a producer and, if it is transactional, waits until the
 // broker has given it an epoch: from then on no older producer of that id can do

@@ -91,7 +91,7 @@ func (b *Broker) Load(ctx context.Context, in Input) error {
 	defer client.Close()
 	byKey := kgo.StickyKeyPartitioner(nil).ForTopic("") // as Kafka's producer would
 	var failed atomic.Pointer[error]
-	start := time.Now().Add(-age)
+	start := time.Now().Add(-age).Truncate(time.Minute) // at the begin of a window: how many there are is no matter of luck
 	if in.Table {
 		start = start.Add(-age)
 	}
