@@ -41,8 +41,6 @@ const (
 	minWire, maxWire = 4 << 10, 50 << 20
 
 	leastParts = 8 // partitions with much to read fill an answer, however many there are
-
-	leastHeld = 8 // the part of the room that may wait however large batches were: those come seldom
 )
 
 // deal divides the room among so many feeds that are read at a time. Each broker has an
@@ -51,7 +49,7 @@ const (
 func deal(room int64, r reading, feeds int) (l levels, fits bool) {
 	n := int64(max(feeds, 1))
 	answer := max(room/4/r.brokers, r.batch)
-	l.held = max(room-2*answer*min(r.brokers, n), room/leastHeld)
+	l.held = room - 2*answer*min(r.brokers, n)
 	each := l.held / n
 	l.low = min(max(each/4, minLow), maxLow)
 	l.most = max(each, r.batch, 2*minLow)
@@ -135,7 +133,7 @@ func (ps partitions) add(fd *Feed) { ps[fd.Topic] = append(ps[fd.Topic], fd.Part
 // share deals the room out to so many feeds that are read, or lets them take turns.
 func (f *Fetcher) share(read int) {
 	r := f.gauge.read()
-	if f.turns = f.lacks(time.Now()); f.turns || len(f.line) > 0 {
+	if f.turns = time.Since(f.lacked) < spanTime; f.turns || len(f.line) > 0 {
 		read = f.takeTurns(r, read)
 	}
 	l, _ := deal(f.room, r, read)
@@ -143,15 +141,6 @@ func (f *Fetcher) share(read int) {
 		f.levels = l
 		f.cl.UpdateFetchMaxBytes(l.answer, l.part)
 	}
-}
-
-// lacks reports whether there was no room a short time ago, and may be none again if all
-// are read.
-func (f *Fetcher) lacks(now time.Time) bool {
-	if f.held.Load() > f.levels.held/2 {
-		f.tight = now
-	}
-	return now.Sub(f.lacked) < spanTime && now.Sub(f.tight) < eased
 }
 
 // enough reports whether some feed has enough, and none wants more.

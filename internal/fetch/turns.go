@@ -52,7 +52,6 @@ type yield struct {
 const (
 	turn    = 2 * Patience  // for which a group is read while others wait
 	slow    = 4 * turn      // and if it has not got what it needs by then
-	eased   = 5 * turn      // after which turns end if half of the room is never taken
 	overdue = 10 * Patience // is a worker that does not yield, which is not waited for then
 	maxVain = 8             // turns in vain: it is half a minute until the next one then
 )

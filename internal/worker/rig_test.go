@@ -243,7 +243,7 @@ func (r *rig) expect(topic, records, offsets string) {
 	r.t.Helper()
 	var held []*kgo.Record
 	cl := r.Client(kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second) // the client may look for the topic again after some
 	defer cancel()
 	for ctx.Err() == nil {
 		held = append(held, cl.PollFetches(ctx).Records()...)
