@@ -185,7 +185,7 @@ func (r *replay) start() (err error) {
 		return err
 	}
 	r.restorer.Own = !r.own
-	r.waits, r.gathers = 0, cmp.Or(r.gathers, restoreBytes)
+	r.waits, r.gathers, r.written = 0, cmp.Or(r.gathers, restoreBytes), r.began
 	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
 }

@@ -28,7 +28,7 @@ type guess struct {
 // is the key of the record that was processed last, from which it guesses for which keys it
 // will be asked. It changes nothing.
 func (s *Store) Touch(last []byte, next *[Ahead][]byte) {
-	if s.entries.n < leastAhead || s.last == nil || len(last) == 0 {
+	if s.entries.len() < leastAhead || s.last == nil || len(last) == 0 {
 		return
 	}
 	at := bytes.Index(s.last.key, last)
