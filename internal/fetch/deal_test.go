@@ -3,6 +3,7 @@ package fetch
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -74,6 +75,42 @@ func TestLot(t *testing.T) {
 	}
 	if _, ok := one.pieces.oldest(); ok {
 		t.Error("a lot is left")
+	}
+}
+
+// What waits for a worker that is late is not the others' room: as many are read as there is room for beside that.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	const batch, room, of, others = 600 << 10, 10 << 20, 9, 90
+	f, err := New([]kgo.Opt{kgo.SeedBrokers("127.0.0.1:1")}, room, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.cl.Close()
+	f.gauge.now.batch.Store(batch)
+	f.gauge.now.brokers.Store(0b111)
+	f.lacked, f.tight = time.Now(), time.Now()
+	add := func(n int, to *Inbox, begin func(g *group)) {
+		for range n {
+			fd := &Feed{Topic: "topic", Partition: int32(len(f.busy)), To: to, f: f, End: 1, busy: true}
+			fd.group = &group{feeds: []*Feed{fd}, busy: 1}
+			f.feeds[fd.Topic] = map[int32]*Feed{}
+			f.busy = append(f.busy, fd)
+			begin(fd.group)
+		}
+	}
+	add(of, NewInbox(), func(g *group) {
+		g.state, g.since = yields, time.Now().Add(-overdue)
+		g.feeds[0].queued.Store(batch)
+		f.held.Add(batch)
+	})
+	add(others, NewInbox(), func(g *group) { f.queue(g, time.Now()) })
+	for range 10 {
+		read := len(f.reading())
+		f.share(read, true)
+		if read = len(f.reading()); read == 0 || f.crammed() || f.held.Load()+int64(read)*batch > f.levels.held {
+			t.Fatalf("%d feeds are read, with %d of %d bytes held; crammed: %t", read, f.held.Load(), f.levels.held, f.crammed())
+		}
 	}
 }
 

@@ -85,6 +85,7 @@ type Fetcher struct {
 	line   []*group                   // that are not read until it is their turn
 	turns  bool                       // there was no room a short time ago
 	lacked time.Time                  // when some last had to give back for want of room
+	tight  time.Time                  // when much of the room was last taken
 	lots   int64                      // so many there were
 	cut    *lot                       // more of it may come with the next poll
 	polled time.Time                  // the client, last

@@ -351,6 +351,37 @@ func TestShortTurns(t *testing.T) {
 	})
 }
 
+// Turns end soon after what made them necessary: who is slow then, with a little, is not asked to give it back.
+func TestTurnsEnd(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
+		x.f.gauge.now.batch.Store(x.f.room) // a batch was as large as that
+		x.f.lacked, x.f.tight = time.Now(), time.Now()
+		feeds := []*Feed{x.feed(0), x.feed(0)}
+		for p, fd := range feeds {
+			fd.Partition = int32(p)
+			x.add(fd)
+		}
+		began, asked, late := time.Now(), 0, 0
+		for n := 0; time.Since(began) < 5*time.Second; n++ {
+			x.Produce(x.cl, &kgo.Record{Topic: topic, Partition: int32(n % 2), Key: fmt.Append(nil, n)})
+			time.Sleep(50 * time.Millisecond)
+			for _, b := range x.inbox.Take() {
+				if !b.Yield {
+					continue // it takes long
+				}
+				b.Feed.Yield([]int64{-1})
+				if asked++; time.Since(began) > eased+turn {
+					late++
+				}
+			}
+		}
+		if asked == 0 || late > 0 {
+			t.Errorf("asked to give back %d times, %d of them late", asked, late)
+		}
+	})
+}
+
 // Beside many partitions that have nothing, what comes one by one is fetched together: each fetch costs something for
 // every partition.
 func TestPace(t *testing.T) {

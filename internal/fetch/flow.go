@@ -41,6 +41,7 @@ const (
 	minWire, maxWire = 4 << 10, 50 << 20
 
 	leastParts = 8 // partitions with much to read fill an answer, however many there are
+	leastHeld  = 8 // the part of the room that may wait however large batches were: those come seldom
 )
 
 // deal divides the room among so many feeds that are read at a time. Each broker has an
@@ -49,7 +50,7 @@ const (
 func deal(room int64, r reading, feeds int) (l levels, fits bool) {
 	n := int64(max(feeds, 1))
 	answer := max(room/4/r.brokers, r.batch)
-	l.held = room - 2*answer*min(r.brokers, n)
+	l.held = max(room-2*answer*min(r.brokers, n), room/leastHeld)
 	each := l.held / n
 	l.low = min(max(each/4, minLow), maxLow)
 	l.most = max(each, r.batch, 2*minLow)
@@ -98,7 +99,7 @@ func (f *Fetcher) work(fd *Feed) {
 // room out to the others.
 func (f *Fetcher) review() {
 	on := partitions{}
-	busy, read := f.busy[:0], 0
+	busy, read, away := f.busy[:0], 0, false
 	for _, fd := range f.busy {
 		queued, removed := fd.queued.Load(), f.feeds[fd.Topic][fd.Partition] != fd
 		elsewhere := fd.group.state != reads
@@ -113,7 +114,10 @@ func (f *Fetcher) review() {
 			fd.tell.Store(0)
 			fd.group.busy--
 		}
-		if fd.busy && !elsewhere {
+		switch {
+		case fd.busy && elsewhere:
+			away = true
+		case fd.busy:
 			read++
 		}
 	}
@@ -122,7 +126,7 @@ func (f *Fetcher) review() {
 	if len(on) > 0 {
 		f.cl.ResumeFetchPartitions(on)
 	}
-	f.share(read)
+	f.share(read, away)
 }
 
 // partitions are named as the client wants them.
@@ -130,17 +134,29 @@ type partitions map[string][]int32
 
 func (ps partitions) add(fd *Feed) { ps[fd.Topic] = append(ps[fd.Topic], fd.Partition) }
 
-// share deals the room out to so many feeds that are read, or lets them take turns.
-func (f *Fetcher) share(read int) {
-	r := f.gauge.read()
-	if f.turns = time.Since(f.lacked) < spanTime; f.turns || len(f.line) > 0 {
-		read = f.takeTurns(r, read)
+// share deals the room out to so many feeds that are read, or lets them take turns; away
+// says that some are not read.
+func (f *Fetcher) share(read int, away bool) {
+	r, now, stuck := f.gauge.read(), time.Now(), int64(0)
+	if f.turns = f.lacks(now); f.turns || away || len(f.line) > 0 {
+		_, late := f.yielding(now)
+		stuck = f.stuck(late)
+		read = f.takeTurns(r, read, now, late, stuck)
 	}
-	l, _ := deal(f.room, r, read)
-	if l != f.levels {
+	l, _ := deal(f.room-stuck, r, read)
+	if l.held += stuck; l != f.levels {
 		f.levels = l
 		f.cl.UpdateFetchMaxBytes(l.answer, l.part)
 	}
+}
+
+// lacks reports whether there was no room a short time ago, and may be none again if all
+// are read.
+func (f *Fetcher) lacks(now time.Time) bool {
+	if f.held.Load() > f.levels.held/2 {
+		f.tight = now
+	}
+	return now.Sub(f.lacked) < spanTime && now.Sub(f.tight) < eased
 }
 
 // enough reports whether some feed has enough, and none wants more.

@@ -52,6 +52,7 @@ type yield struct {
 const (
 	turn    = 2 * Patience  // for which a group is read while others wait
 	slow    = 4 * turn      // and if it has not got what it needs by then
+	eased   = 5 * turn      // after which turns end if half of the room is never taken
 	overdue = 10 * Patience // is a worker that does not yield, which is not waited for then
 	maxVain = 8             // turns in vain: it is half a minute until the next one then
 )
@@ -99,16 +100,12 @@ func (g *group) over(now time.Time) bool {
 
 // takeTurns ends turns that are over, and begins those of others. It is told how many
 // feeds are read, and returns how many are then.
-func (f *Fetcher) takeTurns(r reading, read int) int {
-	now, limit := time.Now(), len(f.busy)
-	if f.turns {
-		limit = max(1, sort.Search(limit, func(n int) bool { _, fits := deal(f.room, r, n+1); return !fits }))
+func (f *Fetcher) takeTurns(r reading, read int, now time.Time, late []*Inbox, stuck int64) int {
+	limit := len(f.busy)
+	if f.turns || stuck > 0 {
+		limit = max(1, sort.Search(limit, func(n int) bool { _, fits := deal(f.room-stuck, r, n+1); return !fits }))
 	}
 	f.line = slices.DeleteFunc(f.line, func(g *group) bool { return g.busy == 0 }) // they were removed
-	_, late := f.yielding(now)
-	if len(late) > 0 && f.held.Load() > f.levels.held {
-		limit = 1 // the others' room is taken for as long as their code does not return
-	}
 	may := func(g *group) bool { return !now.Before(g.after) && !slices.Contains(late, g.inbox()) }
 	next := slices.IndexFunc(f.line, may)
 	for i, g := range slices.Backward(f.reading()) {
@@ -173,6 +170,21 @@ func (f *Fetcher) yielding(now time.Time) (feeds int, late []*Inbox) {
 		}
 	}
 	return feeds, late
+}
+
+// stuck is how much memory what waits for workers that are late takes: nobody else has it
+// for as long as their code does not return.
+func (f *Fetcher) stuck(late []*Inbox) int64 {
+	if len(late) == 0 {
+		return 0
+	}
+	others := int64(0)
+	for _, fd := range f.busy {
+		if !slices.Contains(late, fd.group.inbox()) {
+			others += fd.queued.Load()
+		}
+	}
+	return max(0, f.held.Load()-others)
 }
 
 // inbox is that of the worker that has the task.

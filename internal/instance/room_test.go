@@ -226,7 +226,7 @@ func TestCrowdWithStall(t *testing.T) {
 			return nil
 		}
 		c.mu.Unlock()
-		time.Sleep(8 * time.Minute)
+		time.Sleep(time.Minute)
 		c.mu.Lock()
 		done := 0
 		for _, n := range c.seen {
