@@ -64,7 +64,7 @@ mutants: ## break the exactly-once rules one by one, and see that a test fails e
 	$(GO) run ./internal/ci/mutants
 
 BENCHSTAT = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
-BENCHED = ./pkg/topology ./internal/state ./pkg/store/pebble ./internal/changelog
+BENCHED = ./pkg/topology ./internal/state ./internal/worker ./pkg/store/pebble ./internal/changelog
 COUNT ?= 6
 bench: ## say what a record costs in each operator, store and engine, beside what was recorded last; COUNT=6 times each
 	@mkdir -p bin && $(GO) test -run '^$$' -bench . -benchtime 200ms -count $(COUNT) $(BENCHED) 2>&1 | tee bin/bench.txt | \

@@ -131,8 +131,8 @@ func growth(in broker.Input) []job {
 		v.input.Keys, v.input.Records = keys, 5*in.Records
 		return v
 	}
-	parts := func(label string, partitions, idle int32) variant {
-		v := variant{label: label, program: leat, work: "count", input: in}
+	parts := func(label, program string, partitions, idle int32) variant {
+		v := variant{label: label, program: program, work: "count", input: in}
 		v.input.Partitions, v.input.Idle = partitions, idle
 		v.input.Records = 8 * in.Records // in the first seconds brokers learn, the more the more partitions there are
 		return v
@@ -156,15 +156,21 @@ func growth(in broker.Input) []job {
 		},
 		{
 			name: "partitions", title: "Count, by number of partitions", measure: rate,
-			side: []variant{parts("1", 1, 0), parts("4", 4, 0), parts("16", 16, 0), parts("64", 64, 0)},
-			aims: []report.Aim{{Metric: trial.Rate, Of: "1", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "16", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "64", Than: "4", Least: 0.9}},
+			side: []variant{
+				parts("1", leat, 1, 0), parts("4", leat, 4, 0), parts("16", leat, 16, 0), parts("64", leat, 64, 0),
+				parts("1, bare", bareLoop, 1, 0), parts("4, bare", bareLoop, 4, 0), parts("64, bare", bareLoop, 64, 0),
+			},
+			aims: []report.Aim{
+				{Metric: trial.Rate, Of: "1", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "16", Than: "4", Least: 0.9}, {Metric: trial.Rate, Of: "64", Than: "4", Least: 0.9},
+				{Metric: trial.Rate, Of: "1", OfBase: "4", Than: "1, bare", ThanBase: "4, bare", Least: 1}, {Metric: trial.Rate, Of: "64", OfBase: "4", Than: "64, bare", ThanBase: "4, bare", Least: 1},
+			},
 		},
 		{
 			name: "tasks", title: "Count 5 000 records/s in 4 partitions, beside tasks that have nothing to do",
 			measure: func(ctx context.Context, t *trial.Trial) (trial.Run, error) {
 				return t.Latency(ctx, trial.Load{PerSecond: 5000, For: 10 * time.Second, Keys: in.Keys, Settled: true})
 			},
-			side: each([]variant{parts("none", 4, 0), parts("200", 4, 200), parts("1000", 4, 1000)}, func(v *variant) { v.input.Records = 0 }),
+			side: each([]variant{parts("none", leat, 4, 0), parts("200", leat, 4, 200), parts("1000", leat, 4, 1000)}, func(v *variant) { v.input.Records = 0 }),
 			aims: []report.Aim{{Metric: trial.CPU, Of: "1000", Than: "none", Most: 1.1}},
 		},
 		{
