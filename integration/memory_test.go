@@ -2,16 +2,20 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/integration/internal/program"
 )
 
 const (
 	bulky  = 700 << 10 // bytes of a record
 	bulk   = 800       // records that wait
 	budget = 126 << 20 // the least that is allowed
+	many   = 1_500_000 // keys: their entries would take 300 MiB
 )
 
 // TestMemoryBudget: a process that finds half a gigabyte of large records waiting, in many partitions or in more than it
@@ -32,19 +36,41 @@ func TestMemoryBudget(t *testing.T) {
 			f.must(err)
 			_, err = p.AtWork(f.ctx)
 			f.must(err)
-			began, peak := time.Now(), 0.0
-			for f.lag() > 0 {
-				rss, err := p.Metric(f.ctx, "process_resident_memory_bytes")
-				f.must(err)
-				peak = max(peak, rss)
-				time.Sleep(50 * time.Millisecond)
-			}
-			t.Logf("%d MiB of %d partitions were copied in %v, with a budget of %d MiB, in %.0f MiB of memory",
-				bulk*bulky>>20, partitions, time.Since(began).Round(100*time.Millisecond), budget>>20, peak/(1<<20))
-			if peak == 0 || peak > budget {
-				t.Errorf("%.0f MiB of memory", peak/(1<<20))
-			}
+			f.keepsTo(p, fmt.Sprintf("copies %d MiB of %d partitions", bulk*bulky>>20, partitions), func() bool { return f.lag() == 0 })
 			f.must(p.Stop(f.ctx))
 		})
+	}
+}
+
+// TestMemoryBudgetOfState: neither does one that counts many more keys than it has room for in memory, nor when it
+// restores them.
+func TestMemoryBudgetOfState(t *testing.T) {
+	t.Parallel()
+	const partitions = 4
+	f := setup(t, "large", partitions)
+	f.must(f.writeKeys(many))
+	svc := f.processor("a", "count", fmt.Sprintf("--memory.budget=%d", budget))
+	p := f.start(svc)
+	f.keepsTo(p, fmt.Sprintf("counts %d keys", many), func() bool { return f.lag() == 0 })
+	f.must(p.Stop(f.ctx))
+	f.must(os.RemoveAll(f.state("a")))
+	p = f.start(svc)
+	f.keepsTo(p, "restores them", func() bool { return len(p.Lines("restored store")) == partitions })
+	f.must(p.Stop(f.ctx))
+}
+
+// keepsTo watches the memory of a process until it has done what it does.
+func (f *fixture) keepsTo(p *program.Process, does string, done func() bool) {
+	f.Helper()
+	began, peak := time.Now(), 0.0
+	for !done() {
+		rss, err := p.Metric(f.ctx, "process_resident_memory_bytes")
+		f.must(err)
+		peak = max(peak, rss)
+		time.Sleep(20 * time.Millisecond)
+	}
+	f.Logf("%s in %v, with a budget of %d MiB, in %.0f MiB of memory", does, time.Since(began).Round(100*time.Millisecond), budget>>20, peak/(1<<20))
+	if peak == 0 || peak > budget {
+		f.Errorf("%s: %.0f MiB of memory", does, peak/(1<<20))
 	}
 }

@@ -122,9 +122,6 @@ func (tr *trial) run(share time.Duration) {
 	tr.result.took = last.Sub(began)
 	tr.Logf("the last fault is over after %v", tr.result.took.Round(time.Second))
 	time.Sleep(time.Second) // work as usual
-	longest := tr.stalls.end()
-	tr.result.stall = longest.took
-	tr.Logf("the longest stall: %v", longest)
 	enough()
 	fed.Wait()
 	tr.must(tr.feed.err)
@@ -134,6 +131,9 @@ func (tr *trial) run(share time.Duration) {
 		tr.Errorf("%v after the last fault: %v", leastLate, err)
 	}
 	tr.result.drained = time.Since(last)
+	longest := tr.stalls.end()
+	tr.result.stall = longest.took
+	tr.Logf("the longest stall: %v", longest)
 	for _, r := range tr.replicas {
 		if err := r.p.Ask(tr.ctx); err != nil && r.up {
 			tr.Errorf("%s: %v", r.Name, err)

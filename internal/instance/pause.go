@@ -2,6 +2,7 @@ package instance
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/worker"
@@ -45,6 +46,16 @@ func (in *Instance) Pause(on bool, partitions ...kafka.TopicPartition) error {
 	}
 	in.log.Info("processing is paused or resumed", "paused", on, "partitions", partitions)
 	return nil
+}
+
+// PauseLike pauses what is paused in before, in whose place in comes.
+func (in *Instance) PauseLike(before *Instance) {
+	before.mu.Lock()
+	all, partitions := before.mu.pauses.all, maps.Clone(before.mu.pauses.partitions)
+	before.mu.Unlock()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mu.pauses = pauses{all: all, partitions: partitions}
 }
 
 func (in *Instance) readsLocked(topic string) bool {

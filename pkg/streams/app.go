@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +28,10 @@ import (
 
 // An App is one running process of an application.
 type App struct {
-	cfg instance.Config
-	in  atomic.Pointer[instance.Instance]
-	ran atomic.Bool
+	cfg   instance.Config
+	in    atomic.Pointer[instance.Instance]
+	pause sync.Mutex // while what is paused changes, or goes from one instance to the next
+	ran   atomic.Bool
 }
 
 // New checks the configuration. It does not connect.
@@ -77,8 +79,17 @@ func (a *App) Run(ctx context.Context) error {
 		default:
 			return err
 		}
-		a.in.Store(instance.New(a.cfg))
+		a.startOver()
 	}
+}
+
+// startOver puts an instance in the place of one that has ended.
+func (a *App) startOver() {
+	a.pause.Lock()
+	defer a.pause.Unlock()
+	next := instance.New(a.cfg)
+	next.PauseLike(a.in.Load())
+	a.in.Store(next)
 }
 
 // maxRebuilds is how often an App starts over because local state was corrupt: a disk
@@ -93,11 +104,17 @@ type Partition = kafka.TopicPartition
 // committed; timers do not fire; the process stays in its group and keeps its tasks. It
 // returns at once. It fails if the topology reads none of the partitions, or if a
 // partition is given before Run has found out what there is.
-func (a *App) Pause(partitions ...Partition) error { return a.in.Load().Pause(true, partitions...) }
+func (a *App) Pause(partitions ...Partition) error { return a.setPause(true, partitions) }
 
 // Resume ends what Pause began: for the given partitions, or for the whole process. A
 // partition that was paused by itself stays paused when the process is resumed.
-func (a *App) Resume(partitions ...Partition) error { return a.in.Load().Pause(false, partitions...) }
+func (a *App) Resume(partitions ...Partition) error { return a.setPause(false, partitions) }
+
+func (a *App) setPause(on bool, partitions []Partition) error {
+	a.pause.Lock()
+	defer a.pause.Unlock()
+	return a.in.Load().Pause(on, partitions...)
+}
 
 // Status is what a running App has to say of itself.
 type Status struct {
