@@ -15,7 +15,7 @@ const (
 	bulky  = 700 << 10 // bytes of a record
 	bulk   = 800       // records that wait
 	budget = 126 << 20 // the least that is allowed
-	many   = 1_500_000 // keys: their entries would take 300 MiB
+	many   = 500_000   // keys: their entries would take 100 MiB
 )
 
 // TestMemoryBudget: a process that finds half a gigabyte of large records waiting, in many partitions or in more than it
@@ -51,6 +51,8 @@ func TestMemoryBudgetOfState(t *testing.T) {
 	f.must(f.writeKeys(many))
 	svc := f.processor("a", "count", fmt.Sprintf("--memory.budget=%d", budget))
 	p := f.start(svc)
+	_, err := p.AtWork(f.ctx)
+	f.must(err)
 	f.keepsTo(p, fmt.Sprintf("counts %d keys", many), func() bool { return f.lag() == 0 })
 	f.must(p.Stop(f.ctx))
 	f.must(os.RemoveAll(f.state("a")))

@@ -14,6 +14,7 @@ type Budget int64
 const (
 	executable = 32 << 20 // its pages, which Go does not count
 	always     = 12 << 20 // goroutines, and what clients and the engine hold whatever they do
+	excess     = 32       // the part of a budget by which the collector may be late
 )
 
 // Shares are what the parts of a process may hold, in bytes.
@@ -34,8 +35,8 @@ func (b Budget) Divide(engine bool) Shares {
 	return Shares{Runtime: held * 3 / 4, Cache: held / 8, MemTable: held / 16}
 }
 
-// limit is what Go may take.
-func (b Budget) limit() int64 { return max(int64(b)-executable, int64(b)/2) }
+// limit is what Go is told that it may take.
+func (b Budget) limit() int64 { return max(int64(b)-executable-int64(b)/excess, int64(b)/2) }
 
 // Impose makes Go's collector work harder before the process holds more than its budget.
 // A limit that the environment has set stays. Memory that no budget bounds, as that of

@@ -25,7 +25,7 @@ func (w *Worker) maintain(ctx context.Context) error {
 	return nil
 }
 
-// flushEngine writes the committed state of every run to the engine in one batch,
+// flushEngine writes the committed state of every run to the engine,
 // with the positions that it is true for. It is not called within a transaction.
 func (w *Worker) flushEngine() error {
 	all := make([]*Run, 0, len(w.runs))
@@ -40,29 +40,52 @@ func (w *Worker) flushEngine() error {
 	return nil
 }
 
+// writeRuns writes what runs have committed, each store with its position: so much at a
+// time that what is listed for the engine takes little beside it.
 func (w *Worker) writeRuns(runs []*Run) error {
 	w.batch.Reset()
 	for _, r := range runs {
 		for _, s := range r.Task.Stores() {
-			if _, any := s.State.Behind(); any {
-				s.State.Flush(&w.batch)
+			if _, any := s.State.Behind(); !any {
+				continue
+			}
+			s.State.Flush(&w.batch)
+			w.written = append(w.written, s.State)
+			if len(w.batch.Ops) >= manyOps {
+				if err := w.writeBatch(); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	if !w.batch.Empty() {
-		if err := w.cfg.Engine.Write(&w.batch); err != nil {
-			return err
-		}
+	if err := w.writeBatch(); err != nil {
+		return err
 	}
 	for _, r := range runs {
-		for _, s := range r.Task.Stores() {
-			s.State.Flushed()
-		}
 		w.behind -= r.behind
 		r.behind = 0
 	}
 	w.unflushed.Store(w.behind)
 	return w.cfg.Failpoint.Hit(failpoint.EngineSet)
+}
+
+// manyOps are enough for a batch of their own.
+const manyOps = 1 << 14
+
+// writeBatch writes what has been gathered for the engine.
+func (w *Worker) writeBatch() error {
+	if !w.batch.Empty() {
+		if err := w.cfg.Engine.Write(&w.batch); err != nil {
+			return err
+		}
+	}
+	for _, s := range w.written {
+		s.Flushed()
+	}
+	clear(w.written)
+	w.written = w.written[:0]
+	w.batch.Reset()
+	return nil
 }
 
 // release takes runs away, their state in the engine.

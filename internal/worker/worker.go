@@ -15,6 +15,7 @@ import (
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/telemetry"
 )
@@ -80,6 +81,7 @@ type Worker struct {
 	told     time.Time // when somebody was, last
 	dry      bool      // the last round found nothing to process
 	batch    engine.Batch
+	written  []*state.Store // that have given it what they have
 	messages []task.Message // scratch
 	pool     task.Pool      // of memory for what the tasks write
 
