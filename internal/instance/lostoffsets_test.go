@@ -32,6 +32,10 @@ func (l *lateCommit) FetchStable(context.Context, []kafka.TopicPartition) (map[k
 	return map[kafka.TopicPartition]kafka.Committed{{Topic: "values"}: {Offset: 1}}, nil
 }
 
+func (l *lateCommit) FetchCommitted(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error) {
+	return l.FetchStable(ctx, tps)
+}
+
 func (l *lateCommit) ListOffsets(_ context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
 	out := map[kafka.TopicPartition]int64{}
 	for _, tp := range tps {

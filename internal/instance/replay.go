@@ -32,6 +32,7 @@ type replay struct {
 	intake   *task.Intake // makes rows of what others have written
 	message  task.Message // that it has in hand
 	from     int64
+	next     int64 // read up to here; pos is behind it while a row cannot be read
 	pos      engine.Position
 	records  int
 	began    time.Time
@@ -56,6 +57,29 @@ func (rs replays) all() iter.Seq2[kafka.TopicPartition, *replay] {
 			}
 		}
 	}
+}
+
+// targets are what to read: of a source what any of its stores lacks.
+func (rs replays) targets() (targets []changelog.Target) {
+	last := -1
+	for tp, r := range rs.all() {
+		if last < 0 || targets[last].TopicPartition != tp {
+			targets = append(targets, changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.until()})
+			last++
+		}
+		targets[last].From = min(targets[last].From, r.from)
+	}
+	return targets
+}
+
+// apply takes what is new in a changelog into its stores.
+func (rs replays) apply(b changelog.Batch) error {
+	for _, r := range rs[b.TopicPartition] {
+		if err := r.apply(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replay brings the stores of a task up to the ends of their changelogs.
@@ -109,35 +133,21 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 			r.hasOffsets = r.hasOffsets || st.committed
 		}
 		if !r.own { // as far as the task has read it: the table must not be ahead of what it is joined with
-			r.end = starts[tp].offset
+			r.end = max(starts[tp].offset, r.begin)
 		}
 	}
 	return rs, nil
 }
 
 func (in *Instance) replayOnce(s *slot, reader replayer, rs replays) error {
-	targets := map[kafka.TopicPartition]changelog.Target{}
-	for tp, r := range rs.all() {
+	for _, r := range rs.all() {
 		if err := r.start(); err != nil {
 			return err
 		}
 		in.restoring.add(r)
 		defer in.restoring.remove(r)
-		t, shared := targets[tp]
-		if !shared || r.from < t.From {
-			t = changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.from, Until: r.end}
-		}
-		targets[tp] = t
 	}
-	err := reader.Run(s.ctx, slices.Collect(maps.Values(targets)), func(b changelog.Batch) error {
-		for _, r := range rs[b.TopicPartition] {
-			if err := r.apply(b); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := reader.Run(s.ctx, rs.targets(), rs.apply); err != nil {
 		return err
 	}
 	for _, r := range rs.all() {
@@ -180,7 +190,7 @@ func (r *replay) start() (err error) {
 	if p, ok := r.store.Position(); ok {
 		r.from = p.Offset
 	}
-	r.pos = engine.Position{Topic: id, Offset: r.from}
+	r.next, r.pos = r.from, engine.Position{Topic: id, Offset: r.from}
 	if r.restorer, err = state.NewRestorer(r.store); err != nil {
 		return err
 	}
@@ -188,6 +198,14 @@ func (r *replay) start() (err error) {
 	r.waits, r.gathers, r.written = 0, cmp.Or(r.gathers, restoreBytes), r.began
 	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
+}
+
+// until is how far to read the changelog.
+func (r *replay) until() int64 {
+	if r.follows && r.own {
+		return changelog.Forever
+	}
+	return r.end
 }
 
 // startOver throws local state away and asks anew where the changelog begins.
@@ -246,14 +264,18 @@ func (r *replay) apply(b changelog.Batch) error {
 		r.waits += len(rec.Key) + len(rec.Value)
 	}
 	r.records += len(b.Records)
-	r.pos.Offset, r.pos.Time = r.intake.Upto(max(b.Next, r.from)), time.Now().UnixMilli()
+	r.next = max(b.Next, r.from)
+	r.pos.Offset, r.pos.Time = r.intake.Upto(r.next), time.Now().UnixMilli()
+	if r.follows && r.own { // of a source it is where the task has come to
+		r.end = b.End
+	}
 	if !r.follows {
 		r.in.restoring.advance(r, len(b.Records), bytes)
 	}
 	if r.waits < r.gathers && r.mayWait(b) {
 		return nil
 	}
-	return r.write(!r.follows || b.End-b.Next > r.in.cfg.Replicas.AcceptableLag)
+	return r.write(!r.follows || r.end-b.Next > r.in.cfg.Replicas.AcceptableLag)
 }
 
 // mayWait says whether what was applied of b and before it may be written later.

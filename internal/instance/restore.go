@@ -20,6 +20,7 @@ import (
 // logs are what a restore asks of Kafka.
 type logs interface {
 	FetchStable(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error)
+	FetchCommitted(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error)
 	ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error)
 	End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) // changelog.End
 }
@@ -37,6 +38,10 @@ type brokers struct {
 
 func (b brokers) FetchStable(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error) {
 	return b.group.FetchStable(ctx, b.admin, tps)
+}
+
+func (b brokers) FetchCommitted(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error) {
+	return b.group.FetchCommitted(ctx, b.admin, tps)
 }
 
 func (b brokers) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {

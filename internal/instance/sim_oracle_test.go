@@ -147,12 +147,30 @@ func (w *simWorld) folded(ns engine.Namespace, below int64) *state.Store {
 
 // checkStore is law 3: what a disk holds is the changelog up to its position.
 func (w *simWorld) checkStore(eng engine.Engine, ns engine.Namespace, position int64) {
+	w.checkAhead(ns, position)
 	want := w.folded(ns, position)
 	got, err := state.Open(eng, ns, want.Layout())
 	if err != nil {
 		panic(err)
 	}
 	w.compareStores(fmt.Sprintf("a disk at %d, of", position), got, want)
+}
+
+// checkAhead is rule 7: a table that is filled from a source of its task is not ahead of
+// where the group has committed it.
+func (w *simWorld) checkAhead(ns engine.Namespace, position int64) {
+	for _, sub := range w.layout.Subs {
+		for _, spec := range sub.Stores {
+			topic, own, ok := spec.Changelog(simApp)
+			if spec.Name != ns.Store || own || !ok {
+				continue
+			}
+			tp := kafka.TopicPartition{Topic: topic, Partition: ns.Partition}
+			if c := w.s.Broker.Group.Decided(tp); position > c {
+				w.s.Fail("a disk has %v up to %d of %v, and the group has committed %d", ns, position, tp, c)
+			}
+		}
+	}
 }
 
 // compareStores compares contents. What has expired may be there or not.

@@ -82,10 +82,15 @@ func (w *simWorld) startProcess(pl *simPlace) *simProcess {
 	})
 	in := p.in
 	in.engine, in.logs, in.layout, in.topics = pl.disk, p.client, w.layout, w.topics
+	in.tombstones = map[string]time.Duration{}
+	for topic := range w.topics {
+		in.tombstones[topic] = keepsDeletions(nil) // nothing is ever compacted: else disks that lack something were wiped
+	}
 	in.follower = &follower{in: in, reader: p.client, copies: map[assign.Task]*replica{}, ask: func() { p.rejoin = true }}
 	f := in.follower
 	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
 	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
+	f.rest = func(ctx context.Context) { _ = w.s.Wait(ctx, func() bool { return false }) }
 	in.cache.Store(w.cache)
 	in.member, _ = member.New(member.Config{
 		Group: simApp, Instance: pl.name, Static: true, Workers: w.workers, Fingerprint: w.topology.plan.Fingerprint,
@@ -365,9 +370,6 @@ func (p *simProcess) Await(ctx context.Context, refused member.Identity, claims 
 // follow is follower.run.
 func (p *simProcess) follow() {
 	f, ctx := p.in.follower, p.in.ctx
-	if p.w.topology.backed {
-		return // there is nothing to follow
-	}
 	for p.w.s.Wait(ctx, func() bool { return len(f.mu.wanted) > 0 }) == nil {
 		if err := f.round(ctx); err != nil && ctx.Err() == nil {
 			p.w.s.Fail("%s cannot follow: %v", p.host.Name, err)

@@ -22,7 +22,6 @@ type simTopology struct {
 	plan     *task.Plan
 	topics   []string // that the author creates
 	policies task.Policies
-	backed   bool // its stores have no changelogs of their own
 	inputs   func(r *rand.Rand, n int) []simInput
 	ticks    string // a topic, and a store, of wall-clock timers: counted from 1, without a gap
 }
@@ -118,7 +117,7 @@ func simJoin(backed bool) *simTopology {
 	left := topology.NewTopic("left", serde.String, serde.String)
 	right := topology.NewTopic("right", serde.String, serde.String)
 	out := topology.NewTopic("joined", serde.String, serde.String)
-	t := &simTopology{name: "join", topics: []string{"left", "right", "joined"}, backed: backed}
+	t := &simTopology{name: "join", topics: []string{"left", "right", "joined"}}
 	var opts []topology.TableOption
 	if backed {
 		t.name, opts = "join with a source as changelog", append(opts, topology.SourceAsChangelog())

@@ -22,6 +22,10 @@ import (
 // group wants them here. It writes straight to the engine; the task that is opened
 // on it later replays what is then missing.
 //
+// A source topic that serves as a changelog is followed to where the group has
+// committed it, and no further: the table must not be ahead of what it is joined with.
+// How far that is the group is asked now and then.
+//
 // One goroutine, run, follows. What is wanted changes under it; it begins anew then,
 // from the positions it has come to.
 type follower struct {
@@ -29,6 +33,7 @@ type follower struct {
 	cl     *kgo.Client
 	reader replayer
 	ask    func()                   // for a rebalance
+	rest   func(context.Context)    // until it ends
 	copies map[assign.Task]*replica // run's own
 
 	mu struct {
@@ -47,6 +52,7 @@ type replica struct{ replays replays }
 
 func (in *Instance) newFollower() (*follower, error) {
 	f := &follower{in: in, copies: map[assign.Task]*replica{}, ask: func() { in.member.Rebalance() }}
+	f.rest = func(ctx context.Context) { <-ctx.Done() }
 	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
 	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
 	var err error
@@ -120,15 +126,21 @@ func (f *follower) run(ctx context.Context) error {
 	}
 }
 
-// round follows what is wanted until that changes.
+// round follows what is wanted until that changes, or until it is time to ask how far
+// sources are to be followed.
 func (f *follower) round(ctx context.Context) error {
 	ctx, wanted := f.begin(ctx)
 	defer f.end()
-	for _, t := range slices.SortedFunc(maps.Keys(wanted), assign.Task.Compare) {
-		if f.copies[t] != nil {
+	tasks := slices.SortedFunc(maps.Keys(wanted), assign.Task.Compare)
+	starts, err := f.starts(ctx, tasks)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	for _, t := range tasks {
+		if c := f.copies[t]; c != nil && c.advance(starts) {
 			continue
 		}
-		r, err := f.open(ctx, t)
+		r, err := f.open(ctx, t, starts)
 		if err != nil {
 			return interrupted(ctx, fmt.Errorf("task %s: %w", t, err))
 		}
@@ -173,8 +185,53 @@ func (f *follower) end() {
 	}
 }
 
+// starts are where the group has come to with the sources that serve as changelogs of
+// tasks: the start of the log where it has committed nothing.
+func (f *follower) starts(ctx context.Context, tasks []assign.Task) (map[kafka.TopicPartition]start, error) {
+	starts := map[kafka.TopicPartition]start{}
+	for _, t := range tasks {
+		s := &slot{task: t, sub: f.in.subOf(t)}
+		if s.sub == nil {
+			continue
+		}
+		inputs := f.in.inputs(s)
+		for _, spec := range s.sub.Stores {
+			topic, own, _ := spec.Changelog(f.in.cfg.App)
+			tp := kafka.TopicPartition{Topic: topic, Partition: t.Partition}
+			if !own && slices.Contains(inputs, tp) {
+				starts[tp] = start{}
+			}
+		}
+	}
+	if len(starts) == 0 {
+		return starts, nil
+	}
+	committed, err := f.in.logs.FetchCommitted(ctx, slices.SortedFunc(maps.Keys(starts), kafka.TopicPartition.Compare))
+	if err != nil {
+		return nil, fmt.Errorf("committed offsets: %w", err)
+	}
+	for tp, c := range committed {
+		starts[tp] = start{offset: c.Offset, committed: true}
+	}
+	return starts, nil
+}
+
+// advance lets a copy be followed as far as the group has come since. It says no if the
+// group has been set back behind what the copy has.
+func (c *replica) advance(starts map[kafka.TopicPartition]start) bool {
+	for tp, r := range c.replays.all() {
+		if r.own {
+			continue
+		}
+		if r.end = max(starts[tp].offset, r.begin); r.end < r.next {
+			return false
+		}
+	}
+	return true
+}
+
 // open opens the stores of a task as they are in the engine, for following.
-func (f *follower) open(ctx context.Context, t assign.Task) (*replica, error) {
+func (f *follower) open(ctx context.Context, t assign.Task, starts map[kafka.TopicPartition]start) (*replica, error) {
 	s := &slot{task: t, sub: f.in.subOf(t), ctx: ctx}
 	if s.sub == nil {
 		return nil, errors.New("the topology has none such")
@@ -182,17 +239,12 @@ func (f *follower) open(ctx context.Context, t assign.Task) (*replica, error) {
 	if err := f.in.openStores(s); err != nil {
 		return nil, err
 	}
-	inputs := f.in.inputs(s)
-	committed, err := f.in.logs.FetchStable(ctx, inputs)
-	if err != nil {
-		return nil, fmt.Errorf("committed offsets: %w", err)
-	}
-	rs, err := f.in.replays(s, map[kafka.TopicPartition]start{})
+	rs, err := f.in.replays(s, starts)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rs.all() {
-		r.follows, r.hasOffsets = true, len(committed) > 0
+		r.follows = true
 		if err := r.start(); err != nil {
 			return nil, err
 		}
@@ -200,53 +252,61 @@ func (f *follower) open(ctx context.Context, t assign.Task) (*replica, error) {
 	return &replica{replays: rs}, nil
 }
 
-// follow reads the changelogs of all copies until ctx ends or one of them has to start
-// over.
+// follow reads the changelogs of all copies until ctx ends, one of them has to start
+// over, or sources may be followed further.
 func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) error {
-	type copyOf struct {
-		task assign.Task
-		*replay
-	}
-	parts := map[kafka.TopicPartition]copyOf{}
-	var targets []changelog.Target
+	all, of, stores, limited := replays{}, map[kafka.TopicPartition]assign.Task{}, 0, false
 	for t, c := range f.copies {
-		for tp, r := range c.replays.all() {
-			parts[tp] = copyOf{t, r}
-			targets = append(targets, changelog.Target{TopicPartition: tp, TopicID: r.pos.Topic, From: r.pos.Offset, Until: changelog.Forever})
+		for tp, rs := range c.replays {
+			all[tp], of[tp] = rs, t
+			stores += len(rs)
 		}
 	}
-	for _, part := range parts {
-		part.gathers = f.in.cfg.followed(len(parts))
+	for _, r := range all.all() {
+		r.from, r.gathers = r.next, f.in.cfg.followed(stores)
+		limited = limited || !r.own
 	}
-	if len(targets) == 0 {
-		<-ctx.Done()
-		return nil
+	if limited { // and the limits move
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, sourceInterval)
+		defer cancel()
 	}
 	var mu sync.Mutex // partitions of different leaders come at the same time
-	err := f.reader.Run(ctx, targets, func(b changelog.Batch) error {
+	err := f.reader.Run(ctx, all.targets(), func(b changelog.Batch) error {
 		mu.Lock()
 		defer mu.Unlock()
-		part := parts[b.TopicPartition]
-		if err := part.apply(b); err != nil {
+		if err := all.apply(b); err != nil {
 			return err
 		}
-		if part.end = b.End; wanted[part.task] {
-			return f.warm(part.task)
+		if t := of[b.TopicPartition]; wanted[t] {
+			return f.warm(t)
 		}
 		return nil
 	})
 	if tp, lost := lostGround(err); lost {
 		f.in.log.Info("local state is not used", "changelog", tp, "why", err)
-		delete(f.copies, parts[tp].task) // opened anew, it finds that out by itself
+		delete(f.copies, of[tp])
+		for _, r := range all[tp] {
+			if err := r.store.Wipe(); err != nil { // opened anew, it starts over
+				return err
+			}
+		}
 		return nil
 	}
-	for _, tp := range slices.SortedFunc(maps.Keys(parts), kafka.TopicPartition.Compare) {
-		if e := parts[tp].write(false); e != nil {
+	for _, r := range all.all() {
+		if e := r.write(false); e != nil {
 			return e
 		}
 	}
+	if err == nil { // there is no more to follow for now
+		f.rest(ctx)
+	}
 	return interrupted(ctx, err)
 }
+
+// sourceInterval is how often the group is asked where it has come to with sources that
+// serve as changelogs: who takes a task over reads what was processed since.
+const sourceInterval = 10 * time.Second
 
 // warm asks for the task if its copy lacks no more than it may, and asks again, now
 // and then, until it gets it.
@@ -285,8 +345,8 @@ func (in *Instance) held() map[assign.Task]int64 {
 	out := map[assign.Task]int64{}
 	for _, sub := range in.layout.Subs {
 		for _, spec := range sub.Stores {
-			topic, own, ok := spec.Changelog(in.cfg.App)
-			if !ok || !own {
+			topic, _, ok := spec.Changelog(in.cfg.App)
+			if !ok {
 				continue
 			}
 			for p := range sub.Partitions {

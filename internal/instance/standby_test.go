@@ -9,12 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/changelog"
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 // A journal is a log that a test reads.
@@ -176,4 +181,66 @@ func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	if want := append(slices.Repeat([]bool{true}, 3), slices.Repeat([]bool{false}, 11)...); !slices.Equal(eng.loose, want) {
 		t.Errorf("loose: %v", eng.loose)
 	}
+}
+
+// limits joins asks with a table whose changelog is the topic that it is read from.
+func limits(t *testing.T) *task.Plan {
+	t.Helper()
+	b := topology.New()
+	table := b.Table(topology.NewTopic("limits", serde.String, serde.String), store.KeyValue("limits", serde.String, serde.String), topology.SourceAsChangelog())
+	b.From(topology.NewTopic("asks", serde.String, serde.String)).
+		LeftJoinTable(table, func(_, v string, row topology.Opt[string]) string { return v + row.Or("") }).
+		To(topology.NewTopic("out", serde.String, serde.String))
+	return built(t, b)
+}
+
+// A table whose changelog is a source topic warms up where its task is to move to, and is
+// stood by: both up to where the group has committed the topic.
+func TestSourceAsChangelogIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 2, "limits", "asks", "out")
+		w.compact("limits")
+		plan := limits(t)
+		a, b := w.host(plan, 1), w.host(plan, 2)
+		w.replicated(a, member.Replicas{Standbys: 1, AcceptableLag: 3})
+		log := w.replicated(b, member.Replicas{Standbys: 1, AcceptableLag: 3})
+		dying, die := context.WithCancel(context.Background())
+		dead := make(chan error)
+		go func() { dead <- a.crash(dying, a.cfg) }()
+		w.produce("limits", 0, 100)
+		time.Sleep(30 * time.Second)
+
+		in, stop := w.start(b.cfg)
+		time.Sleep(time.Minute)
+		warm, restored := log.since(time.Time{}, "caught up with the state of a task that is to move here"), log.since(time.Time{}, "restored store")
+		if len(warm) == 0 || len(restored) != 1 || restored[0].at.Before(warm[0].at) {
+			t.Fatalf("warm: %v, restored: %v", warm, restored)
+		}
+		w.produce("limits", 100, 100)
+		time.Sleep(sourceInterval + 5*time.Second)
+		held := in.held()
+		for p := range int32(2) {
+			tp := kafka.TopicPartition{Topic: "limits", Partition: p}
+			committed, err := in.logs.FetchCommitted(t.Context(), []kafka.TopicPartition{tp})
+			if at := committed[tp].Offset; err != nil || at < 80 || held[assign.Task{Partition: p}] != at {
+				t.Errorf("%s is committed up to %d, and the state is held up to %d: %v", tp, at, held[assign.Task{Partition: p}], err)
+			}
+		}
+		die()
+		<-dead
+		crashed := time.Now()
+		time.Sleep(30 * time.Second)
+		if n := len(in.Status().Running); n != 2 {
+			t.Errorf("the survivor runs %d tasks of 2", n)
+		}
+		for _, e := range append(restored, log.since(crashed, "restored store")...) {
+			if e.attrs["from"].Int64() == 0 || e.attrs["records"].Int64() > 3 {
+				t.Errorf("restored %v from %v: %v records; it was followed", e.attrs["partition"], e.attrs["from"], e.attrs["records"])
+			}
+		}
+		if len(log.since(crashed, "restored store")) == 0 {
+			t.Error("nothing was taken over")
+		}
+		stop()
+	})
 }

@@ -56,9 +56,27 @@ func (id Identity) check() error {
 // not in the map, nor is any if there is no such group. While a transaction that commits any of them is open it
 // waits: the answer is what holds after that transaction.
 func (g *Group) FetchStable(ctx context.Context, cl *kgo.Client, partitions []TopicPartition) (map[TopicPartition]Committed, error) {
+	return g.fetch(ctx, cl, stable, partitions)
+}
+
+// FetchCommitted is FetchStable without the wait: what open transactions are going to
+// commit is not in the answer, which may be of many partitions that are busy.
+func (g *Group) FetchCommitted(ctx context.Context, cl *kgo.Client, partitions []TopicPartition) (map[TopicPartition]Committed, error) {
+	return g.fetch(ctx, cl, committed, partitions)
+}
+
+// A reading is which offsets are asked for.
+type reading bool
+
+const (
+	committed reading = false
+	stable    reading = true
+)
+
+func (g *Group) fetch(ctx context.Context, cl *kgo.Client, which reading, partitions []TopicPartition) (map[TopicPartition]Committed, error) {
 	var found map[TopicPartition]Committed
 	err := retry(ctx, patient(), func() (err error) {
-		found, err = g.fetch(ctx, cl, partitions)
+		found, err = g.fetchOnce(ctx, cl, which, partitions)
 		return g.at.heed(err)
 	})
 	if err != nil {
@@ -67,7 +85,7 @@ func (g *Group) FetchStable(ctx context.Context, cl *kgo.Client, partitions []To
 	return found, nil
 }
 
-func (g *Group) fetch(ctx context.Context, cl *kgo.Client, partitions []TopicPartition) (map[TopicPartition]Committed, error) {
+func (g *Group) fetchOnce(ctx context.Context, cl *kgo.Client, which reading, partitions []TopicPartition) (map[TopicPartition]Committed, error) {
 	if len(partitions) == 0 {
 		return nil, nil // a request without topics would ask for all
 	}
@@ -83,7 +101,7 @@ func (g *Group) fetch(ctx context.Context, cl *kgo.Client, partitions []TopicPar
 		group.Topics = append(group.Topics, t)
 	}
 	req := kmsg.NewPtrOffsetFetchRequest()
-	req.RequireStable = true
+	req.RequireStable = bool(which)
 	req.Groups = append(req.Groups, group)
 	resp, err := g.at.ask(ctx, cl, ofGroup, g.Name, req)
 	if err != nil {

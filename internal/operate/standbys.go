@@ -13,7 +13,8 @@ import (
 )
 
 // A Standby is a copy of a task's state that a process keeps beside the one that is worked
-// on. Positions are those in all changelogs of the task, added up.
+// on. Positions are those in all changelogs of the task, added up. A source topic that
+// serves as a changelog ends for it where the group has committed it.
 type Standby struct {
 	Task        string
 	Owner, Host string // as in Input
@@ -26,8 +27,8 @@ type Standby struct {
 func (s Standby) Lag() int64 { return max(0, s.End-max(s.Position, 0)) }
 
 // standbys are the copies in a group, by task.
-func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup) ([]Standby, error) {
-	ends, err := a.stateEnds(ctx)
+func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup, offsets kadm.OffsetResponses) ([]Standby, error) {
+	ends, err := a.stateEnds(ctx, offsets)
 	if err != nil {
 		return nil, err
 	}
@@ -67,17 +68,26 @@ func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup) (
 }
 
 // stateEnds are the ends of tasks' changelogs, added up.
-func (a *Application) stateEnds(ctx context.Context) (map[assign.Task]int64, error) {
+func (a *Application) stateEnds(ctx context.Context, offsets kadm.OffsetResponses) (map[assign.Task]int64, error) {
 	of := map[string]int{} // sub-topologies by changelog
 	var topics []string
+	ends := map[assign.Task]int64{}
 	for _, sub := range a.layout.Subs {
 		for _, s := range sub.Stores {
-			if topic, own, ok := s.Changelog(a.Name); ok && own && a.topics.Has(topic) {
+			topic, own, ok := s.Changelog(a.Name)
+			switch {
+			case !ok || !a.topics.Has(topic):
+			case own:
 				of[topic], topics = sub.ID, append(topics, topic)
+			default:
+				for p := range sub.Partitions {
+					if o, ok := offsets.Lookup(topic, p); ok && o.Err == nil {
+						ends[assign.Task{Sub: sub.ID, Partition: p}] += max(0, o.At)
+					}
+				}
 			}
 		}
 	}
-	ends := map[assign.Task]int64{}
 	if len(topics) == 0 {
 		return ends, nil
 	}

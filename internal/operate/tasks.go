@@ -75,9 +75,6 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 		return v, err
 	}
 	v.State, v.Members = group.State, len(group.Members)
-	if v.Standbys, err = a.standbys(ctx, group); err != nil {
-		return v, err
-	}
 	type partition struct {
 		topic  string
 		number int32
@@ -98,6 +95,9 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 	offsets, err := a.cl.FetchOffsets(ctx, a.Name)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // it has never run
 		return v, fmt.Errorf("committed offsets: %w", err)
+	}
+	if v.Standbys, err = a.standbys(ctx, group, offsets); err != nil {
+		return v, err
 	}
 	ends, err := a.cl.ListCommittedOffsets(ctx, topics...)
 	if err != nil {

@@ -27,6 +27,13 @@ func (c *Client) FetchStable(ctx context.Context, tps []kafka.TopicPartition) (m
 	})
 }
 
+// FetchCommitted is kafka.Group.FetchCommitted.
+func (c *Client) FetchCommitted(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error) {
+	return retried(ctx, c.S, c.S.text("fetch of offsets %v as they are", tps), func() (map[kafka.TopicPartition]kafka.Committed, error) {
+		return c.S.Broker.Group.fetch(tps, false)
+	})
+}
+
 // ListOffsets is kafka.ListOffsets.
 func (c *Client) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
 	return retried(ctx, c.S, c.S.text("%s of %v", points[at], tps), func() (map[kafka.TopicPartition]int64, error) {

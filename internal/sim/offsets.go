@@ -72,6 +72,18 @@ func (o *offsets) Committed(tp kafka.TopicPartition) (c kafka.Committed, ok bool
 	return w.Committed, ok
 }
 
+// Decided is what the group has committed of a partition, or has to: the transaction has
+// committed, and its marker is yet to come.
+func (o *offsets) Decided(tp kafka.TopicPartition) int64 {
+	decided := o.committed[tp]
+	for _, p := range o.pending {
+		if c, any := p.offsets[tp]; any && p.txn.Outcome == Committed && p.at > decided.at {
+			decided = written{c, p.at}
+		}
+	}
+	return decided.Offset
+}
+
 // fetch is OffsetFetch. A stable one is refused while a transaction on any of the
 // partitions is open.
 func (o *offsets) fetch(tps []kafka.TopicPartition, stable bool) (map[kafka.TopicPartition]kafka.Committed, error) {

@@ -121,7 +121,8 @@ type Membership struct {
 // equal in all processes; that of the group's leader counts.
 type Standby struct {
 	// Replicas is how many other processes follow the changelogs of each stateful
-	// task, to take it over at once: none by default.
+	// task, to take it over at once: none by default. A source topic that serves as a
+	// changelog is followed to where the group has committed it, asked every 10 s.
 	Replicas int
 	// AcceptableLag is how many changelog records a process may lack to be given a
 	// stateful task at once: 10 000 by default. If it lacks more, and another does

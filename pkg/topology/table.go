@@ -89,7 +89,7 @@ func Coalesced() TableOption { return func(o *tableOptions) { o.coalesce = true 
 // SourceAsChangelog makes the topic that Builder.Table reads serve as the changelog
 // of its store, so that the rows are not kept twice. The topic must be compacted,
 // which is checked at start. A restored table stops where the task has read the topic to,
-// and holds what processing has made of it. The task is refused if this build cannot decode
+// as do its standby copies, and holds what processing has made of it. The task is refused if this build cannot decode
 // the last record of a key; policies that pass over records are, too.
 func SourceAsChangelog() TableOption { return func(o *tableOptions) { o.backed = true } }
 
