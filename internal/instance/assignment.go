@@ -39,6 +39,8 @@ type slot struct {
 	run    *worker.Run   // nil while restoring
 	opened chan struct{} // closed when the opening in progress is over
 	gone   bool
+
+	stands []worker.Input // where its inputs stand while it restores, as far as is known
 }
 
 // Assigned opens tasks. It does not wait until they are restored.
@@ -273,6 +275,7 @@ func (in *Instance) reopen(runs []*worker.Run, cause error) {
 		again := !s.gone && !in.mu.stopping
 		if again {
 			s.run, s.opened = nil, make(chan struct{})
+			s.stands = run.Inputs()
 		}
 		in.mu.Unlock()
 		if again {

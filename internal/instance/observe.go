@@ -1,10 +1,8 @@
 package instance
 
 import (
-	"context"
 	"time"
 
-	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/telemetry"
 )
 
@@ -44,14 +42,14 @@ func (in *Instance) snapshot() telemetry.Snapshot {
 		s.State.Behind += w.Unflushed()
 	}
 	now := time.Now()
-	for _, run := range in.running() {
-		for _, i := range run.Inputs() {
-			l := telemetry.Lag{Topic: i.Topic, Partition: i.Partition, Records: i.End - i.Position}
-			if l.Records > 0 && i.Time >= 0 {
-				l.Time = max(0, now.Sub(time.UnixMilli(i.Time)))
-			}
-			s.Lags = append(s.Lags, l)
+	for _, i := range in.stand() {
+		l := telemetry.Lag{Topic: i.Topic, Partition: i.Partition, Records: i.End - i.Position}
+		if l.Records > 0 && i.Time >= 0 {
+			l.Time = max(0, now.Sub(time.UnixMilli(i.Time)))
 		}
+		s.Lags = append(s.Lags, l)
+	}
+	for _, run := range in.running() {
 		for i, st := range run.Task.Stores() {
 			s.State.Memory[st.Name] += run.Bytes(i)
 		}
@@ -61,41 +59,4 @@ func (in *Instance) snapshot() telemetry.Snapshot {
 	}
 	s.Restored.Records, s.Restored.Bytes = in.restoring.records.Load(), in.restoring.bytes.Load()
 	return s
-}
-
-// endsInterval is how often partitions are asked how far they go. What is fetched
-// says so too, but not of a partition that is paused.
-const endsInterval = 10 * time.Second
-
-// followEnds keeps known how far the inputs go.
-func (in *Instance) followEnds(ctx context.Context) error {
-	for range every(ctx, endsInterval) {
-		runs := in.running()
-		var tps []kafka.TopicPartition
-		for _, run := range runs {
-			for _, i := range run.Inputs() {
-				tps = append(tps, kafka.TopicPartition{Topic: i.Topic, Partition: i.Partition})
-			}
-		}
-		if len(tps) == 0 {
-			continue
-		}
-		ends, err := in.askEnds(ctx, tps)
-		if err != nil {
-			in.log.Debug("ends of partitions are not known", "err", err) // the lag is what was last heard
-			continue
-		}
-		for _, run := range runs {
-			for _, i := range run.Inputs() {
-				run.Ends(i.Source, ends[kafka.TopicPartition{Topic: i.Topic, Partition: i.Partition}])
-			}
-		}
-	}
-	return nil
-}
-
-func (in *Instance) askEnds(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, endsInterval)
-	defer cancel()
-	return kafka.ListOffsets(ctx, in.admin, kafka.LastStable, tps)
 }

@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/leatstream/leat/internal/worker"
 )
 
 // A meter reads metrics as Prometheus would name them.
@@ -173,6 +175,41 @@ func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// A task that restores for long, or waits to, has its lag all the while.
+func TestLagWhileRestoring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "words", "counts")
+		cfg, _ := w.wired("a", countKeys(t))
+		_, stop := w.start(cfg)
+		w.putKeys("words", "x")
+		w.expectCounts("x=1")
+		other := w.begin("somebody") // what a restore has to wait for
+		other.count("y", 7)
+		stop()
+
+		cfg.StateDir = t.TempDir()
+		m := newMeter(t, &cfg)
+		in, stop := w.start(cfg)
+		w.putKeys("words", "x", "x")
+		time.Sleep(time.Minute)
+		const records, age = "leat.lag.records{partition=0,topic=words}", "leat.lag.time{partition=0,topic=words}"
+		m.expect(map[string]float64{"leat.tasks{state=restoring}": 1, records: 2, age: -1})
+		other.end(kgo.TryAbort)
+		w.expectCounts("x=1", "x=2", "x=3")
+		m.expect(map[string]float64{records: 0, age: 0})
+
+		for _, run := range in.running() { // as after a transaction that has failed
+			if err := run.Tag.(*slot).worker.Release(t.Context(), run); err != nil {
+				t.Fatal(err)
+			}
+			in.reopen([]*worker.Run{run}, errCrash)
+		}
+		m.expect(map[string]float64{"leat.tasks{state=restoring}": 1, records: 0})
+		time.Sleep(time.Minute)
+		stop()
+	})
 }
 
 // Code that does not return is told of with its place and its stack, and so is that
