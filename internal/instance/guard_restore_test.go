@@ -3,12 +3,16 @@ package instance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -228,7 +232,7 @@ func TestMarkersAreNoLag(t *testing.T) {
 func TestLostGround(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose func(t *testing.T, w *world)
-		want string
+		want []string // what has happened, and the choices
 	}{
 		"offsets": {func(t *testing.T, w *world) {
 			cl := w.client()
@@ -238,13 +242,13 @@ func TestLostGround(t *testing.T) {
 			if _, err := req.RequestWith(context.Background(), cl); err != nil {
 				t.Fatal(err)
 			}
-		}, "no committed offsets"},
+		}, []string{"no committed offsets", changelogTopic + "[0] holds state", "set the group's offsets to where the state was true", `delete the internal topics of "app" and start from nothing`}},
 		"records": {func(t *testing.T, w *world) {
 			w.putKeys("words", "x", "x")
 			if err := w.c.DeleteRecords("words", 0, 3); err != nil {
 				t.Fatal(err)
 			}
-		}, "the committed offset 2 is below"},
+		}, []string{"words[0]: the committed offset 2 is below the start of the log, 3", "raise the topic's retention", "set the group's offsets to where it should go on"}},
 	} {
 		for _, local := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
@@ -259,13 +263,76 @@ func TestLostGround(t *testing.T) {
 					c.lose(t, w)
 					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 					defer cancel()
-					if err := New(cfg).Run(ctx); err == nil || !strings.Contains(err.Error(), c.want) {
-						t.Errorf("local state %v: %v", local, err)
+					err := New(cfg).Run(ctx)
+					for _, want := range c.want {
+						if err == nil || !strings.Contains(err.Error(), want) {
+							t.Errorf("local state %v: %v does not say %q", local, err, want)
+						}
 					}
 				})
 			})
 		}
 	}
+}
+
+// forget deletes committed offsets, of partition 0 of topics.
+func (w *world) forget(topics ...string) {
+	w.t.Helper()
+	cl := w.client()
+	defer cl.Close()
+	set := kadm.TopicsSet{}
+	for _, topic := range topics {
+		set.Add(topic, 0)
+	}
+	if res, err := kadm.NewClient(cl).DeleteOffsets(context.Background(), "app", set); err != nil || res.Error() != nil {
+		w.t.Fatal(res, err)
+	}
+}
+
+// A group that has committed offsets, but not of all inputs: where those begin is told, in
+// one line for each topic, and it is a warning where there is state.
+func TestBeginnings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, "rows", "asks", "out", "copied", "copies")
+		cfg, _ := w.wired("a", func() *task.Plan {
+			b := topology.New()
+			rows := b.Table(topology.NewTopic("rows", serde.String, serde.String), store.KeyValue("rows", serde.String, serde.String))
+			b.From(topology.NewTopic("asks", serde.String, serde.String)).
+				JoinTable(rows, func(_, ask, row string) string { return ask + ":" + row }).
+				To(topology.NewTopic("out", serde.String, serde.String))
+			b.From(topology.NewTopic("copied", serde.String, serde.String).Latest()).To(topology.NewTopic("copies", serde.String, serde.String))
+			return built(t, b)
+		}())
+		log := &journal{}
+		cfg.Log = slog.New(log)
+		told := func(message string) (out []string) {
+			for _, e := range log.entries {
+				if strings.HasPrefix(e.message, message) {
+					out = append(out, fmt.Sprintf("%v%v %v", e.attrs["topic"], e.attrs["partitions"], e.attrs["begins"]))
+				}
+			}
+			return out
+		}
+		run := func() {
+			_, stop := w.start(cfg)
+			time.Sleep(20 * time.Second)
+			stop()
+		}
+		const begins, warns = "partitions of a topic begin without", "an input of tasks with state has no committed offset"
+		run() // of a new application
+		run() // that has begun
+		if got := slices.Concat(told(begins), told(warns)); len(got) > 0 {
+			t.Errorf("nothing is lost, and it says %q", got)
+		}
+		w.forget("rows", "copied")
+		run()
+		if got := told(begins); !slices.Equal(got, []string{"copied[0] latest"}) {
+			t.Errorf("it says %q", got)
+		}
+		if got := told(warns); !slices.Equal(got, []string{"rows[0] earliest"}) {
+			t.Errorf("it warns of %q", got)
+		}
+	})
 }
 
 // Brokers that are too old are refused before anything is done.

@@ -339,6 +339,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	if !in.cfg.ExactlyOnce {
 		in.run("lease", func(ctx context.Context) error { return in.member.Prove(ctx, in.heartbeat) })
 	}
+	in.tellBeginnings(ctx)
 	if err := in.member.Join(in); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type replay struct {
 	changelog  kafka.TopicPartition
 	begin, end int64 // of the changelog
 	own        bool  // else it is a topic that the task reads, too
-	hasOffsets bool  // the task's inputs have committed offsets
+	hasOffsets bool  // one of the task's inputs has a committed offset, at least
 	follows    bool  // it is a copy that stands by: nobody processes on it
 	spec       task.Store
 
