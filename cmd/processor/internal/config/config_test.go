@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +147,39 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, want := range []string{" kafka.sasl.password=(hidden) ", " kafka.sasl.username=me ", " topics.input=text-lines ", " state.flush_bytes=64MiB "} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %s in %s", want, text.String())
+		}
+	}
+}
+
+// TestExample: configs/wordcount.yaml names every key; one that is commented out has its
+// default there, or an example if that is empty.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../../configs/wordcount.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := slices.Sorted(maps.Keys(catalog["wordcount"]))
+	as, whole := Default(), Default()
+	if err := as.readText("as it is", text, keys(as, parts)); err != nil {
+		t.Error(err)
+	}
+	text = regexp.MustCompile(`(?m)^( *)# ( *[a-z_-]+:)`).ReplaceAll(text, []byte("$1$2"))
+	if err := whole.readText("with all that is commented out", text, keys(whole, parts)); err != nil {
+		t.Error(err)
+	}
+	named := map[string]string{}
+	for _, k := range keys(whole, parts) {
+		named[k.path] = k.String()
+	}
+	for _, k := range keys(Default(), parts) {
+		kind := k.value.Kind()
+		empty := (kind == reflect.String || kind == reflect.Slice || kind == reflect.Map) && k.value.Len() == 0
+		switch {
+		case whole.origin[k.path] == "":
+			t.Errorf("%s is not there", k.path)
+		case as.origin[k.path] == "" && !empty && named[k.path] != k.String():
+			t.Errorf("%s is commented out with %s; its default is %s", k.path, named[k.path], k)
 		}
 	}
 }
