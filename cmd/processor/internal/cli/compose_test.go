@@ -115,6 +115,9 @@ func configured(t *testing.T, command []string, environment map[string]string, v
 	for _, name := range slices.Sorted(maps.Keys(environment)) {
 		env = append(env, name+"="+environment[name])
 	}
+	if limit, set := environment["GOMEMLIMIT"]; set {
+		t.Errorf("GOMEMLIMIT of %s switches memory.budget off", limit)
+	}
 	if stray := config.StrayEnv(catalog(), env); len(stray) > 0 {
 		t.Errorf("%q set nothing", stray)
 	}

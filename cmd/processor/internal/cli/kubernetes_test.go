@@ -281,6 +281,7 @@ func checkContainer(t *testing.T, file string, m manifests) {
 			value = "wordcount-0"
 			check(e.ValueFrom.FieldRef.FieldPath == "metadata.name", e.Name)
 		}
+		check(e.Name != "GOMEMLIMIT", "GOMEMLIMIT switches memory.budget off")
 		env = append(env, e.Name+"="+value)
 	}
 	check(len(config.StrayEnv(catalog(), env)) == 0, "an environment variable sets nothing")
@@ -293,6 +294,8 @@ func checkContainer(t *testing.T, file string, m manifests) {
 		t.Fatalf("%s: %v", file, err)
 	}
 	grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second
+	limit, err := config.ParseSize(c.Resources.Limits["memory"] + "B")
+	check(err == nil && loaded.Memory.Budget < limit, "memory.budget is not less than what the container may take")
 	check(mounts[loaded.State.Dir] == "state", "local state is not on its volume")
 	check(loaded.Membership.InstanceID == "wordcount-0", "the pod's name is not the instance's")
 	check(grace > loaded.Processing.ShutdownTimeout, "a pod is killed before it has stopped")
