@@ -86,11 +86,8 @@ func (w *simWorld) startProcess(pl *simPlace) *simProcess {
 	for topic := range w.topics {
 		in.tombstones[topic] = keepsDeletions(nil) // nothing is ever compacted: else disks that lack something were wiped
 	}
-	in.follower = &follower{in: in, reader: p.client, copies: map[assign.Task]*replica{}, ask: func() { p.rejoin = true }}
-	f := in.follower
-	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
-	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
-	f.rest = func(ctx context.Context) { _ = w.s.Wait(ctx, func() bool { return false }) }
+	in.follower = in.followerWith(p.client, func() { p.rejoin = true })
+	in.follower.rest = func(ctx context.Context) { _ = w.s.Wait(ctx, func() bool { return false }) }
 	in.cache.Store(w.cache)
 	in.member, _ = member.New(member.Config{
 		Group: simApp, Instance: pl.name, Static: true, Workers: w.workers, Fingerprint: w.topology.plan.Fingerprint,

@@ -30,7 +30,6 @@ import (
 // from the positions it has come to.
 type follower struct {
 	in     *Instance
-	cl     *kgo.Client
 	reader replayer
 	ask    func()                   // for a rebalance
 	rest   func(context.Context)    // until it ends
@@ -51,17 +50,21 @@ type follower struct {
 type replica struct{ replays replays }
 
 func (in *Instance) newFollower() (*follower, error) {
-	f := &follower{in: in, copies: map[assign.Task]*replica{}, ask: func() { in.member.Rebalance() }}
-	f.rest = func(ctx context.Context) { <-ctx.Done() }
-	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
-	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
-	var err error
-	if f.cl, err = kgo.NewClient(in.clientOptions("standby")...); err != nil {
+	cl, err := kgo.NewClient(in.clientOptions("standby")...)
+	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	in.clients = append(in.clients, f.cl)
-	f.reader = changelog.NewReader(f.cl, in.readerConfig())
-	return f, nil
+	in.clients = append(in.clients, cl)
+	return in.followerWith(changelog.NewReader(cl, in.readerConfig()), func() { in.member.Rebalance() }), nil
+}
+
+// followerWith is one that follows nothing yet.
+func (in *Instance) followerWith(reader replayer, ask func()) *follower {
+	f := &follower{in: in, reader: reader, ask: ask, copies: map[assign.Task]*replica{}}
+	f.mu.wanted, f.mu.busy, f.mu.stale = map[assign.Task]bool{}, map[assign.Task]bool{}, map[assign.Task]bool{}
+	f.mu.told, f.mu.changed, f.mu.cancel = map[assign.Task]time.Time{}, make(chan struct{}), func() {}
+	f.rest = func(ctx context.Context) { <-ctx.Done() }
+	return f
 }
 
 // Follow sets what is to be followed. It does not wait.

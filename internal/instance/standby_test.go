@@ -147,6 +147,52 @@ func TestWarmUp(t *testing.T) {
 	})
 }
 
+// A task runs where its copy was, and goes, before the follower looks at what is wanted: the
+// copy is opened anew, at the position that the task has left.
+func TestCopyIsOpenedAnewAfterItsTask(t *testing.T) {
+	t.Parallel()
+	ran, other := assign.Task{Partition: 1}, assign.Task{Partition: 2}
+	both := []assign.Task{ran, other}
+	in := &Instance{log: slog.New(slog.DiscardHandler)}
+	f := in.followerWith(nil, nil)
+	in.follower = f
+	in.Follow(both, nil)
+	f.begin(t.Context())
+	for _, c := range both {
+		f.copies[c] = &replica{}
+	}
+	f.end()
+	if err := f.drop(t.Context(), ran); err != nil {
+		t.Fatal(err)
+	}
+	in.Follow(both, nil)
+	if _, wanted := f.begin(t.Context()); len(wanted) != 2 || f.copies[ran] != nil || f.copies[other] == nil {
+		t.Errorf("it wants %v, and goes on with %v", wanted, f.copies)
+	}
+	f.end()
+}
+
+// While the follower writes a copy, the copy's task is not opened on it.
+func TestTaskWaitsForItsCopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := &Instance{log: slog.New(slog.DiscardHandler)}
+		f := in.followerWith(nil, nil)
+		in.follower = f
+		in.Follow([]assign.Task{{}}, nil)
+		round, _ := f.begin(t.Context())
+		dropped := make(chan error, 1)
+		go func() { dropped <- f.drop(t.Context(), assign.Task{}) }()
+		synctest.Wait()
+		if len(dropped) > 0 || round.Err() == nil {
+			t.Errorf("the task has its state: %v; the follower is told to stop: %v", len(dropped) > 0, round.Err() != nil)
+		}
+		f.end()
+		if err := <-dropped; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A looseEngine notes which writes a crash may lose.
 type looseEngine struct {
 	engine.Engine
