@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -78,6 +79,65 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 		close(quit)
 		<-ended
+	})
+}
+
+// A process that keeps its tasks over a stop comes back within its session: nothing has
+// moved. The second time it does not come back, and the other one gets its tasks when the
+// session has timed out.
+func TestStayOnStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4, "lines", "counts")
+		plan := wordCount(t)
+		cfg, other := w.config(plan), w.config(plan)
+		cfg.StayOnStop = true
+		m := newMeter(t, &other)
+		a, stopA := w.start(cfg)
+		time.Sleep(10 * time.Second)
+		b, stopB := w.start(other)
+		time.Sleep(20 * time.Second)
+		w.produce("lines", 0, 40)
+		time.Sleep(10 * time.Second)
+		had, has := a.Status().Running, b.Status().Running
+		before := m.read()
+
+		stay := func(when string) {
+			t.Helper()
+			if now := b.Status(); !slices.Equal(now.Running, has) || len(now.Restoring) > 0 {
+				t.Errorf("%s the other one runs %v and opens %v; it had %v", when, now.Running, now.Restoring, has)
+			}
+			now := m.read()
+			for _, moved := range []string{"leat.tasks.moved{how=assigned}", "leat.tasks.moved{how=revoked}", "leat.tasks.moved{how=lost}"} {
+				if n := now[moved] - before[moved]; n != 0 {
+					t.Errorf("%s %s has risen by %v", when, moved, n)
+				}
+			}
+		}
+		if len(had) != 4 || len(has) != 4 {
+			t.Fatalf("%v and %v run", had, has)
+		}
+		stopA()
+		w.produce("lines", 40, 40)
+		time.Sleep(cfg.SessionTimeout / 2)
+		stay("while it is away")
+		a, stopA = w.start(cfg)
+		time.Sleep(2 * cfg.SessionTimeout)
+		stay("when it is back")
+		if now := a.Status().Running; !slices.Equal(now, had) {
+			t.Errorf("it runs %v; it had %v", now, had)
+		}
+		w.checkCounts("counts", 80)
+
+		stopA()
+		w.produce("lines", 80, 40)
+		time.Sleep(cfg.SessionTimeout / 2)
+		stay("while it is away again")
+		time.Sleep(cfg.SessionTimeout)
+		if now := b.Status().Running; len(now) != 8 {
+			t.Errorf("after its session the other one runs %v", now)
+		}
+		w.checkCounts("counts", 120)
+		stopB()
 	})
 }
 
