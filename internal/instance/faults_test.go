@@ -17,6 +17,7 @@ import (
 
 	"github.com/leatstream/leat/internal/engine"
 	"github.com/leatstream/leat/internal/engine/memory"
+	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/state"
 )
 
@@ -57,21 +58,37 @@ func TestAuthorisationRevoked(t *testing.T) {
 	}
 }
 
-// A source topic that is deleted while the process runs.
+// A source topic is deleted, or deleted and created anew with records in it, while the
+// process runs: of the new one it processes nothing.
 func TestTopicDeleted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, "lines", "copy")
-		go func() {
-			time.Sleep(20 * time.Second)
-			if err := w.c.DeleteTopic("lines"); err != nil {
-				t.Error(err)
-			}
-		}()
-		err := w.end(w.config(copyPlan(t, copyIn, func(_, _ string) {})))
-		if err == nil || !strings.Contains(err.Error(), "lines") {
-			t.Errorf("run: %v", err)
-		}
-	})
+	for name, anew := range map[string]bool{"deleted": false, "created anew": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "lines", "copy")
+				w.produce("lines", 0, 5)
+				go func() {
+					time.Sleep(20 * time.Second)
+					if err := w.c.DeleteTopic("lines"); err != nil {
+						t.Error(err)
+					}
+					if !anew {
+						return
+					}
+					if err := w.c.CreateTopic("lines", 1, nil); err != nil {
+						t.Error(err)
+					}
+					w.produce("lines", 0, 10)
+				}()
+				err := w.end(w.config(copyPlan(t, copyIn, func(_, _ string) {})))
+				if at, ok := errors.AsType[*fetch.PositionError](err); !ok || at.Topic != "lines" || !strings.Contains(err.Error(), "created anew") {
+					t.Errorf("run: %v", err)
+				}
+				if n := len(w.read("copy", 5)); n != 5 {
+					t.Errorf("%d lines are copied, not 5", n)
+				}
+			})
+		})
+	}
 }
 
 // A brokenEngine fails writes once it is told to.

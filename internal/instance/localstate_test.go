@@ -3,6 +3,7 @@ package instance
 import (
 	"context"
 	"encoding/binary"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -22,14 +23,14 @@ import (
 // One transaction in fifty fails, for whatever passing reason, and each time the next
 // ones succeed. Failures are forgotten only after a minute without one, not when a
 // transaction succeeds: 26 of them within less than a minute of each other end the
-// process with "failed 26 times in a row".
+// process with "failed 26 times in a row". 26 without a success in between do.
 func TestFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, "lines", "copy")
-		var fail atomic.Bool
+		var fail, always atomic.Bool
 		w.c.ControlKey(int16(kmsg.TxnOffsetCommit), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 			w.c.KeepControl()
-			if !fail.Swap(false) {
+			if !fail.Swap(always.Load()) {
 				return nil, nil, false
 			}
 			req := kreq.(*kmsg.TxnOffsetCommitRequest)
@@ -46,7 +47,9 @@ func TestFailuresInARow(t *testing.T) {
 			}
 			return resp, nil, true
 		})
-		in := New(w.config(copyPlan(t, copyIn, func(_, _ string) {})))
+		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
+		m := newMeter(t, &cfg)
+		in := New(cfg)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		ended := make(chan error, 1)
@@ -64,8 +67,15 @@ func TestFailuresInARow(t *testing.T) {
 			default:
 			}
 		}
-		cancel()
-		<-ended
+		m.expect(map[string]float64{"leat.commits.failed{step=offset commit}": 30})
+		always.Store(true)
+		fail.Store(true)
+		w.send(cl, 0, "x")
+		began := time.Now()
+		err := <-ended
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "task 0_0: its transaction has failed 26 times in a row") || took > 3*time.Minute {
+			t.Errorf("after %v: %v", took, err)
+		}
 	})
 }
 

@@ -18,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/task"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 )
 
@@ -166,6 +168,7 @@ func TestRefusedByBrokers(t *testing.T) {
 				}).To(copyOut)
 				cfg := w.config(built(t, b))
 				cfg.Policies.Produce, cfg.Policies.DeadLetterTopic = policy, "dead"
+				m := newMeter(t, &cfg)
 				if policy == task.Fail {
 					err := w.end(cfg)
 					var refused *task.ProduceError
@@ -190,7 +193,52 @@ func TestRefusedByBrokers(t *testing.T) {
 				if dropped[want.String()] != 2 {
 					t.Errorf("dropped %v", dropped)
 				}
+				m.expect(map[string]float64{"leat.records.dropped{reason=" + want.String() + "}": 2})
 				stop()
+			})
+		})
+	}
+}
+
+// Code that runs at a commit stands for many records, and no policy can tell which to pass
+// over: the process stops, and nothing of that commit takes effect.
+func TestCodeAtCommitFails(t *testing.T) {
+	for name, how := range map[string]func(error) error{
+		"error": func(err error) error { return err },
+		"panic": func(err error) error { panic(err) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "words", "counts", "dead")
+				var healed atomic.Bool
+				broken := errors.New("this is bad")
+				b := topology.New()
+				b.Coalesce()
+				b.From(topology.NewTopic("words", serde.String, serde.String)).
+					Count(store.KeyValue("counts", serde.String, serde.Int64)).
+					Stream().
+					Process("p", func(c *topology.Context[string, int64]) (topology.Handler[string, int64], error) {
+						return func(r topology.Record[string, int64]) error {
+							if r.Key == "bad" && !healed.Load() {
+								return how(broken)
+							}
+							return c.Emit(r)
+						}, nil
+					}).
+					To(topology.NewTopic("counts", serde.String, serde.Int64))
+				cfg := w.config(built(t, b))
+				cfg.Policies.Process, cfg.Policies.DeadLetterTopic = task.DeadLetter, "dead"
+				w.putKeys("words", "a", "bad", "c")
+				err := w.end(cfg)
+				if where, ok := errors.AsType[*task.Error](err); !ok || where.Node != "p" || where.Task != "0_0" || !strings.Contains(err.Error(), broken.Error()) {
+					t.Errorf("run: %v", err)
+				}
+				w.expectCounts()
+				if dead := w.read("dead", 0); len(dead) > 0 {
+					t.Errorf("%d dead letters", len(dead))
+				}
+				healed.Store(true)
+				w.runs(cfg, "a=1", "bad=1", "c=1")
 			})
 		})
 	}
