@@ -19,6 +19,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
 	"github.com/leatstream/leat/internal/worker"
 )
 
@@ -99,11 +101,17 @@ func (m meter) expect(want map[string]float64) {
 	}
 }
 
+// An onDisk engine says what it takes there.
+type onDisk struct{ engine.Engine }
+
+func (onDisk) DiskBytes() int64 { return 4096 }
+
 func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 2, "lines", "counts")
 		cfg := w.config(wordCount(t))
 		cfg.Workers, cfg.StallTimeout = 1, time.Minute
+		cfg.OpenEngine = func(string) (engine.Engine, error) { return onDisk{memory.New()}, nil }
 		m := newMeter(t, &cfg)
 		_, stop := w.start(cfg)
 		w.produce("lines", 0, 50)
@@ -117,7 +125,7 @@ func TestMetrics(t *testing.T) {
 			"leat.records.written{topic=app-counts-changelog}": -1,
 			"leat.batch.duration{subtopology=1}":               -1, "leat.commit.duration": -1, "leat.end_to_end.delay{subtopology=1}": -1,
 			"leat.lag.records{partition=0,topic=lines}": 0, "leat.lag.records{partition=1,topic=app-words-repartition}": 0,
-			"leat.lag.time{partition=0,topic=lines}": 0, "leat.state.memory{store=counts}": -1, "leat.state.unflushed": 0,
+			"leat.lag.time{partition=0,topic=lines}": 0, "leat.state.memory{store=counts}": -1, "leat.state.unflushed": 0, "leat.state.disk": 4096,
 			"leat.worker.time{share=idle,worker=0}": -1, "leat.worker.time{share=blocked,worker=0}": math.NaN(), "leat.worker.time{share=busy,worker=0}": 0,
 		})
 		stop()
@@ -321,6 +329,52 @@ func TestRestoreProgress(t *testing.T) {
 		if p.Store != "counts" || p.Task != "1_0" || p.At != p.To || p.Records == 0 || p.Bytes == 0 || p.Left() != 0 {
 			t.Errorf("told of %+v", p)
 		}
+	})
+}
+
+// While a restore goes on, the metrics say how much is left of it, and so does the log every
+// ten seconds; it waits for a transaction that somebody has left open here. An engine that
+// does not say what it takes on disk has no metric of it.
+func TestRestoreIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, "words", "counts")
+		cfg := w.config(countKeys(t))
+		w.putKeys("words", "x", "y", "x")
+		w.runs(cfg, "x=1", "y=1", "x=2")
+		open := w.begin("other")
+		open.count("z", 1)
+
+		cfg.StateDir = t.TempDir()
+		var log journal
+		cfg.Log = slog.New(&log)
+		m := newMeter(t, &cfg)
+		_, stop := w.start(cfg)
+		time.Sleep(25 * time.Second)
+		m.expect(map[string]float64{"leat.ready": 0, "leat.tasks{state=restoring}": 1, "leat.restore.remaining{partition=0,store=counts}": 1})
+		told := log.since(time.Time{}, "restoring")
+		if len(told) != 2 {
+			t.Errorf("the log has told %d times of a restore of 25 s", len(told))
+		}
+		for _, line := range told {
+			for what, want := range map[string]int64{"stores": 1, "records": 2, "offsets_left": 1} {
+				if got := line.attrs[what].Int64(); got != want {
+					t.Errorf("%s: %d, not %d", what, got, want)
+				}
+			}
+		}
+		open.end(kgo.TryAbort)
+		time.Sleep(20 * time.Second)
+		m.expect(map[string]float64{"leat.ready": 1, "leat.tasks{state=restoring}": 0})
+		got := m.read()
+		for _, gone := range []string{"leat.restore.remaining{partition=0,store=counts}", "leat.state.disk"} {
+			if v, there := got[gone]; there {
+				t.Errorf("%s is %v", gone, v)
+			}
+		}
+		if n := len(log.since(time.Time{}, "restoring")); n > 3 {
+			t.Errorf("the log has told %d times", n)
+		}
+		stop()
 	})
 }
 

@@ -20,6 +20,7 @@ func TestPause(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 2, "lines", "copy")
 				cfg := w.config(copyPlan(t, copyIn, func(_, _ string) {}))
+				m := newMeter(t, &cfg)
 				in, stop := w.start(cfg)
 				cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 				send := func(text string) {
@@ -34,10 +35,11 @@ func TestPause(t *testing.T) {
 				}
 				send("during")
 				time.Sleep(time.Minute) // longer than the session
-				want := "before before during"
+				want, whole := "before before during", 0.
 				if at == nil {
-					want = "before before"
+					want, whole = "before before", 1
 				}
+				m.expect(map[string]float64{"leat.paused": whole})
 				got := values(w.read("copy", len(strings.Fields(want))))
 				if n := strings.Count(got, "during"); n != strings.Count(want, "during") || strings.Contains(got, "during0") || len(in.Status().Running) != 2 {
 					t.Errorf("while paused: %q", got)
@@ -45,6 +47,7 @@ func TestPause(t *testing.T) {
 				if err := in.Pause(false, at...); err != nil {
 					t.Fatal(err)
 				}
+				m.expect(map[string]float64{"leat.paused": 0})
 				if got := values(w.read("copy", 4)); strings.Count(got, "during") != 2 || strings.Count(got, "before") != 2 {
 					t.Errorf("after the pause: %q", got)
 				}

@@ -54,7 +54,7 @@ func New(p metric.MeterProvider) (*Metrics, error) {
 		return c
 	}
 	m.batch = histogram("leat.batch.duration", "How long a task took for the records that it may process in one turn.")
-	m.commit = histogram("leat.commit.duration", "How long a commit took, from the first write to the brokers' agreement.")
+	m.commit = histogram("leat.commit.duration", "How long a commit took, from the last record to the brokers' agreement.")
 	m.endToEnd = histogram("leat.end_to_end.delay", "From the timestamp of a record to the commit of what it caused; a sample of the records.")
 	m.read = counter("leat.records.read", "Records given to tasks, by source topic.")
 	m.written = counter("leat.records.written", "Records written in commits, by topic, changelogs among them.")

@@ -58,6 +58,18 @@ func mustClose(t testing.TB, e *Engine) {
 
 var testNS = engine.Namespace{Store: "store", Partition: 7}
 
+func TestDiskBytes(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, "state", Options{}, vfs.NewMem())
+	if n := e.DiskBytes(); n <= 0 {
+		t.Errorf("an engine takes %d bytes", n)
+	}
+	mustClose(t, e)
+	if n := e.DiskBytes(); n != 0 {
+		t.Errorf("%d bytes once it is closed", n)
+	}
+}
+
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
