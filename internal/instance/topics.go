@@ -35,7 +35,7 @@ func (in *Instance) prepareTopics(ctx context.Context) (err error) {
 	in.mu.Lock() // Pause may be asking already
 	in.layout = l
 	in.mu.Unlock()
-	missing, err := in.missing()
+	missing, err := in.missing(counts)
 	if err != nil {
 		return err
 	}
@@ -109,18 +109,16 @@ func (in *Instance) topicNames() (names []string) {
 
 // missing lists the internal topics to create. Topics that are the author's to
 // create, and topics that exist with another partition count, are errors.
-func (in *Instance) missing() (specs []kafka.TopicSpec, err error) {
-	var errs []error
+func (in *Instance) missing(counts map[string]int32) (specs []kafka.TopicSpec, err error) {
+	errs := []error{in.layout.Misfits(counts)}
 	internal := map[string]layout.Topic{}
 	for _, t := range in.layout.Internal {
 		internal[t.Name] = t
-		have := in.topics[t.Name]
 		switch {
-		case have.Exists && have.Partitions != t.Partitions:
-			errs = append(errs, fmt.Errorf("%s topic %q has %d partitions and needs %d: the source topic's count has changed, or another topology has used this application name; reset the application and delete the topic", t.Kind, t.Name, have.Partitions, t.Partitions))
-		case !have.Exists && !in.cfg.CreateTopics:
+		case in.topics[t.Name].Exists:
+		case !in.cfg.CreateTopics:
 			errs = append(errs, fmt.Errorf("%s topic %q does not exist and is not to be created: create it with %d partitions", t.Kind, t.Name, t.Partitions))
-		case !have.Exists:
+		default:
 			specs = append(specs, in.spec(t))
 		}
 	}

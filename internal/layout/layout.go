@@ -56,25 +56,45 @@ func LooksInternal(app, topic string) bool {
 	return strings.HasPrefix(topic, app+"-") && (strings.HasSuffix(topic, "-changelog") || strings.HasSuffix(topic, "-repartition"))
 }
 
+// ErrNoTopic is wrapped by the error for a source topic that does not exist.
+var ErrNoTopic = errors.New("does not exist")
+
 // Resolve lays plan over topics. counts holds the partition counts of the topics
-// that exist, internal ones included; missing source topics and counts that do
-// not fit are reported all at once.
+// that exist; missing source topics and counts that do not fit are reported all at
+// once. The layout is there in any case, as far as it goes: what is missing has no
+// partitions. Which counts internal topics have does not matter: Misfits tells of those.
 func Resolve(plan *task.Plan, app string, counts map[string]int32) (*Layout, error) {
-	r := resolver{plan: plan, app: app, counts: maps.Clone(counts), internal: map[string]int32{}}
-	if r.checkSources(); len(r.errs) == 0 { // else the rest would be consequences
-		r.sizeRepartitions()
+	r := resolver{plan: plan, app: app, counts: counts, internal: map[string]int32{}}
+	r.checkSources()
+	r.sizeRepartitions()
+	if len(r.errs) == 0 { // else the rest would be consequences
+		r.checkRepartitions()
 		r.checkGroups()
 	}
-	if err := errors.Join(r.errs...); err != nil {
-		return nil, err
+	return r.layout(), errors.Join(r.errs...)
+}
+
+// Misfits tells of internal topics that exist with other partition counts than they need.
+func (l *Layout) Misfits(counts map[string]int32) error {
+	var errs []error
+	for _, t := range l.Internal {
+		have := counts[t.Name]
+		if have == 0 || have == t.Partitions {
+			continue
+		}
+		cure := "reset the application, which deletes the topic"
+		if t.Kind == Repartition {
+			cure += fmt.Sprintf("; or fix its count with Partitions(%d)", have)
+		}
+		errs = append(errs, fmt.Errorf("%s topic %q has %d partitions and needs %d: the source topic's count has changed, or another topology has used this application name; %s", t.Kind, t.Name, have, t.Partitions, cure))
 	}
-	return r.layout(), nil
+	return errors.Join(errs...)
 }
 
 type resolver struct {
 	plan     *task.Plan
 	app      string
-	counts   map[string]int32 // of every topic whose count is known
+	counts   map[string]int32 // of the topics that exist
 	internal map[string]int32 // of repartition topics, as they must be
 	errs     []error
 }
@@ -94,12 +114,12 @@ func (r *resolver) sources(fn func(*task.Sub, task.Source, string)) {
 func (r *resolver) checkSources() {
 	r.sources(func(_ *task.Sub, s task.Source, name string) {
 		if !s.Topic.Internal && r.counts[name] == 0 {
-			r.fail("source topic %q does not exist: create it, or correct the name", name)
+			r.fail("source topic %q %w: create it, or correct the name", name, ErrNoTopic)
 		}
 	})
 	for _, g := range r.plan.Globals {
 		if r.counts[g.Topic] == 0 {
-			r.fail("topic %q of the global table %q does not exist: create it, or correct the name", g.Topic, g.Store)
+			r.fail("topic %q of the global table %q %w: create it, or correct the name", g.Topic, g.Store, ErrNoTopic)
 		}
 	}
 }
@@ -124,14 +144,12 @@ func (r *resolver) sizeRepartitions() {
 			r.internal[name] = max(n, r.internal[name])
 		})
 	}
+}
+
+func (r *resolver) checkRepartitions() {
 	r.sources(func(_ *task.Sub, s task.Source, name string) {
-		want := r.internal[name]
-		switch have := r.counts[name]; {
-		case !s.Topic.Internal:
-		case want == 0:
+		if s.Topic.Internal && r.internal[name] == 0 {
 			r.fail("repartition topic %q has nothing to take its partition count from: fix it with Partitions", name)
-		case have != 0 && have != want:
-			r.fail("repartition topic %q has %d partitions and needs %d: fix its count with Partitions(%d), or reset the application and delete the topic", name, have, want, have)
 		}
 	})
 }

@@ -1,7 +1,9 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,8 +73,14 @@ func TestResolve(t *testing.T) {
 			{ID: 0, Sources: []task.Source{source("a", 0)}, Sinks: feeds("r")},
 			{ID: 1, Sources: []task.Source{repartition("r", 2, 0)}},
 		}, counts("a", 4, "app-r-repartition", 7), "has 7 partitions and needs 4"},
+		{"a changelog, too", []*task.Sub{
+			{ID: 0, Sources: []task.Source{source("a", 0)}, Stores: keyed},
+		}, counts("a", 4, "app-n-changelog", 3), "has 3 partitions and needs 4"},
 	} {
 		l, err := Resolve(&task.Plan{Subs: tc.subs}, "app", tc.counts)
+		if err == nil {
+			err = l.Misfits(tc.counts)
+		}
 		got := ""
 		if err != nil {
 			if got = err.Error(); strings.Contains(got, tc.want) {
@@ -90,5 +98,27 @@ func TestResolve(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
 		}
+	}
+}
+
+// What is wrong with some topics does not keep others from being laid out.
+func TestResolveAsFarAsItGoes(t *testing.T) {
+	t.Parallel()
+	plan := &task.Plan{Subs: []*task.Sub{
+		{ID: 0, Sources: []task.Source{source("a", 0)}, Sinks: feeds("r")},
+		{ID: 1, Sources: []task.Source{repartition("r", 1, 0)}},
+		{ID: 2, Sources: []task.Source{source("gone", 2)}},
+		{ID: 3, Sources: []task.Source{source("c", 3), source("d", 3)}},
+	}}
+	l, err := Resolve(plan, "app", counts("a", 4, "c", 2, "d", 3, "app-r-repartition", 7))
+	if !errors.Is(err, ErrNoTopic) || strings.Contains(err.Error(), "app-r") {
+		t.Errorf("got %v", err)
+	}
+	var tasks []int32
+	for _, s := range l.Subs {
+		tasks = append(tasks, s.Partitions)
+	}
+	if !slices.Equal(tasks, []int32{4, 4, 0, 3}) {
+		t.Errorf("tasks %v", tasks)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/leatstream/leat/internal/embedded"
 	"github.com/leatstream/leat/internal/operate"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
@@ -22,19 +22,21 @@ import (
 // A fixture is an application that counts words, and a cluster for it.
 type fixture struct {
 	*testing.T
-	cl   *kgo.Client
-	top  *topology.Topology
-	seed []string
+	cluster *kfake.Cluster
+	cl      *kgo.Client
+	top     *topology.Topology
+	seed    []string
 }
 
 func setup(t *testing.T) *fixture {
 	t.Helper()
-	broker, err := embedded.Start(embedded.Options{Topics: map[string]int32{"words": 2, "counts": 1, "app-old-changelog": 1}, Logger: slog.New(slog.DiscardHandler)})
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "words"), kfake.SeedTopics(1, "counts", "app-old-changelog"),
+		kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1000000000000", "default.replication.factor": "1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = broker.Close() }) // it goes with the test
-	f := &fixture{T: t, seed: broker.Addrs()}
+	t.Cleanup(cluster.Close)
+	f := &fixture{T: t, cluster: cluster, seed: cluster.ListenAddrs()}
 	if f.cl, err = kgo.NewClient(kgo.SeedBrokers(f.seed...), kgo.ConsumeTopics("counts"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +55,7 @@ func setup(t *testing.T) *fixture {
 // run starts a process of the application, which the returned function stops.
 func (f *fixture) run() (stop func()) { return f.runAs("one", 0) }
 
-func (f *fixture) runAs(instance string, standbys int) (stop func()) {
+func (f *fixture) app(instance string, standbys int) *streams.App {
 	f.Helper()
 	app, err := streams.New(f.top, streams.Config{
 		Application: "app", Brokers: f.seed, Logger: slog.New(slog.DiscardHandler),
@@ -62,6 +64,12 @@ func (f *fixture) runAs(instance string, standbys int) (stop func()) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	return app
+}
+
+func (f *fixture) runAs(instance string, standbys int) (stop func()) {
+	f.Helper()
+	app := f.app(instance, standbys)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- app.Run(ctx) }()

@@ -49,6 +49,7 @@ type Plan struct {
 	Topics    []string // internal ones, to be deleted
 	Strangers []string // topics that look like internal ones and are not of this topology; they stay
 	Members   []string // that are in the group
+	Remains   error    // why a start will be refused all the same, or nil
 
 	app *Application
 }
@@ -57,13 +58,16 @@ type Plan struct {
 var ErrActive = errors.New("the group has members")
 
 // Reset plans to make an application go on from a target. Its internal topics go with the
-// state that they hold, unless keepState.
+// state that they hold, unless keepState. It needs no topic to have as many partitions as
+// a start does, but to know all sources.
 func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Plan, error) {
-	v, err := a.Tasks(ctx)
-	if err != nil {
-		return nil, err
+	p := &Plan{app: a, Remains: a.Faults}
+	if errors.Is(a.Faults, layout.ErrNoTopic) {
+		return nil, a.Faults
 	}
-	p := &Plan{app: a}
+	if keepState {
+		p.Remains = errors.Join(a.Faults, a.Misfits)
+	}
 	internal := map[string]bool{}
 	for _, t := range a.layout.Internal {
 		internal[t.Name] = true
@@ -81,13 +85,16 @@ func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Pl
 	if err != nil {
 		return nil, err
 	}
-	for _, in := range v.Inputs {
-		m := Move{in.Topic, in.Partition, in.Position, -1}
-		if o, ok := targets.Lookup(in.Topic, in.Partition); ok && !internal[in.Topic] {
-			m.To = o.Offset
-		}
-		if internal[in.Topic] && keepState {
+	at, err := a.positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range at {
+		if internal[m.Topic] && keepState {
 			continue // what waits there is still to be processed
+		}
+		if o, ok := targets.Lookup(m.Topic, m.Partition); ok && !internal[m.Topic] {
+			m.To = o.Offset
 		}
 		if m.From != m.To {
 			p.Moves = append(p.Moves, m)
@@ -101,6 +108,34 @@ func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Pl
 		p.Members = append(p.Members, nameOf(m)+" at "+m.ClientHost)
 	}
 	return p, nil
+}
+
+// positions are the partitions that tasks read, each with its committed offset, and those
+// that a topic has lost and the group still has an offset for.
+func (a *Application) positions(ctx context.Context) (at []Move, err error) {
+	committed, err := a.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, sub := range a.layout.Subs {
+		for i, topic := range sub.Topics {
+			n := sub.Counts[i]
+			for p := range committed[topic] {
+				n = max(n, p+1)
+			}
+			for p := range n {
+				m := Move{topic, p, -1, -1}
+				if o, ok := committed.Lookup(topic, p); ok {
+					if o.Err != nil {
+						return nil, fmt.Errorf("committed offset of %s[%d]: %w", topic, p, o.Err)
+					}
+					m.From = o.At
+				}
+				at = append(at, m)
+			}
+		}
+	}
+	return at, nil
 }
 
 // resolve finds the offsets of the source topics that a target stands for.

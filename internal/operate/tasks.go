@@ -23,16 +23,21 @@ type Application struct {
 	Name string
 	Plan *task.Plan
 
+	// Why a start is refused for the partition counts of topics, or nil. What is wrong with
+	// the source topics is Faults; Misfits are internal topics, which a reset deletes.
+	Faults, Misfits error
+
 	cl     *kadm.Client
 	layout *layout.Layout
-	topics kadm.TopicDetails // that exist
+	topics kadm.TopicDetails // that exist, and what may be done with them
 }
 
-// Open reads which topics an application has. The client stays the caller's.
+// Open reads which topics an application has. Those that do not fit keep nobody from
+// looking at the others. The client stays the caller's.
 func Open(ctx context.Context, cl *kgo.Client, name string, plan *task.Plan) (*Application, error) {
 	a := &Application{Name: name, Plan: plan, cl: kadm.NewClient(cl)}
 	var err error
-	if a.topics, err = a.cl.ListTopics(ctx); err != nil {
+	if a.topics, err = a.cl.ListTopics(kadm.WithAuthorizedOps(ctx)); err != nil { // never from the client's cache
 		return nil, fmt.Errorf("topics: %w", err)
 	}
 	a.Plan, _ = plan.Expand(name, a.topics.Names()) // a pattern that matches nothing has no tasks
@@ -40,8 +45,10 @@ func Open(ctx context.Context, cl *kgo.Client, name string, plan *task.Plan) (*A
 	for topic, detail := range a.topics {
 		counts[topic] = int32(len(detail.Partitions))
 	}
-	a.layout, err = layout.Resolve(a.Plan, name, counts)
-	return a, err
+	if a.layout, a.Faults = layout.Resolve(a.Plan, name, counts); a.Faults == nil {
+		a.Misfits = a.layout.Misfits(counts)
+	}
+	return a, nil
 }
 
 // An Input is one partition that a task reads, and where the group has committed it.
@@ -92,9 +99,9 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 		}
 	}
 	topics := a.inputs()
-	offsets, err := a.cl.FetchOffsets(ctx, a.Name)
-	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // it has never run
-		return v, fmt.Errorf("committed offsets: %w", err)
+	offsets, err := a.committed(ctx)
+	if err != nil {
+		return v, err
 	}
 	if v.Standbys, err = a.standbys(ctx, group, offsets); err != nil {
 		return v, err
@@ -139,6 +146,15 @@ func (a *Application) group(ctx context.Context) (kadm.DescribedGroup, error) {
 		return kadm.DescribedGroup{}, fmt.Errorf("group %s: %w", a.Name, err)
 	}
 	return groups[a.Name], nil // one that does not exist is Dead
+}
+
+// committed are the group's offsets.
+func (a *Application) committed(ctx context.Context) (kadm.OffsetResponses, error) {
+	offsets, err := a.cl.FetchOffsets(ctx, a.Name)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // it has never run
+		return nil, fmt.Errorf("committed offsets: %w", err)
+	}
+	return offsets, nil
 }
 
 // inputs are the topics that tasks read and that exist: an internal one may not, before

@@ -45,14 +45,19 @@ func Main(ctx context.Context, args []string, sys System) int {
 	if err == nil {
 		return exitOK
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintf(sys.Err, "processor: %s\n", line)
-	}
+	sys.complain(err)
 	var usage usageError
 	if !began || errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// complain prints an error, line by line.
+func (sys System) complain(err error) {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(sys.Err, "processor: %s\n", line)
+	}
 }
 
 func newRoot(sys System) *cobra.Command {

@@ -91,6 +91,9 @@ func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Pl
 	if err := printPlan(sys, l.Application, p, engine); err != nil {
 		return err
 	}
+	if p.Remains != nil {
+		sys.complain(fmt.Errorf("a start will be refused all the same: %w", p.Remains))
+	}
 	if !f.execute {
 		_, err := fmt.Fprintln(sys.Out, "\nnothing is done: add --execute to do it")
 		return err

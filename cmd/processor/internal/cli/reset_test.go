@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/leatstream/leat/internal/embedded"
 )
 
@@ -46,4 +48,43 @@ func TestTasksAndReset(t *testing.T) {
 	}
 	with("reset", "--to", "yesterday").expect(t, exitUsage, "neither earliest nor latest")
 	with("reset", "--to", "6h", "--delete-offsets").expect(t, exitUsage, "remove one flag")
+}
+
+// TestGrownSource resets a service whose internal topics do not fit its source any more:
+// starts refuse them and say so, and the next one makes them anew.
+func TestGrownSource(t *testing.T) {
+	t.Parallel()
+	brokers := broker(t, map[string]int32{"text-lines": 4, "word-counts": 2, "wordcount-words-repartition": 2, "wordcount-counts-changelog": 2})
+	args := []string{"-c", configs + "wordcount.yaml", "--kafka.brokers=" + brokers}
+	if r := start(t, args...).wait(); r.code != exitFailed || strings.Count(r.err, "reset the application") != 2 {
+		t.Errorf("it runs, or ended otherwise: %+v", r)
+	}
+	dir := t.TempDir()
+	with := func(args ...string) result {
+		return call(t, append(args, "-c", configs+"wordcount.yaml", "--kafka.brokers="+brokers, "--state.dir="+dir)...)
+	}
+	for _, want := range []string{"wordcount-words-repartition", "wordcount-counts-changelog", "has 2 partitions and needs 4"} {
+		if r := with("tasks"); r.code != exitOK || !strings.Contains(r.err, want) || !strings.Contains(r.out, "\n0_3 ") {
+			t.Errorf("tasks: %+v lacks %s", r, want)
+		}
+	}
+	if r := with("reset", "--keep-state"); r.code != exitOK || !strings.Contains(r.err, "refused all the same") {
+		t.Errorf("offsets alone: %+v", r)
+	}
+	if r := with("reset"); r.code != exitOK || r.err != "" || strings.Count(r.out, "is deleted") != 2 {
+		t.Errorf("dry: %+v", r)
+	}
+	if r := with("reset", "--execute"); r.code != exitOK || !strings.HasSuffix(r.out, "\ndone\n") {
+		t.Fatalf("executed: %+v", r)
+	}
+	start(t, args...)
+	c := client(t, brokers, kgo.ConsumeTopics("word-counts"), kgo.DefaultProduceTopic("text-lines"))
+	if err := c.ProduceSync(t.Context(), kgo.StringRecord("hello")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, c, func(r *kgo.Record) {
+		if string(r.Key) != "hello" {
+			t.Errorf("got %q", r.Key)
+		}
+	})
 }

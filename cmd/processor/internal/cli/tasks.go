@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -32,6 +33,9 @@ func newTasks(sys System) *cobra.Command {
 			v, err := a.Tasks(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if err := errors.Join(a.Faults, a.Misfits); err != nil {
+				sys.complain(fmt.Errorf("a start is refused: %w", err))
 			}
 			return printTasks(sys, l.Application, v)
 		})

@@ -1,0 +1,98 @@
+package operate_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/operate"
+)
+
+// refused starts the application, and returns why it does not run.
+func (f *fixture) refused() error {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), 20*time.Second)
+	defer cancel()
+	err := f.app("one", 0).Run(ctx)
+	if err == nil {
+		f.Error("it runs")
+		return errors.New("")
+	}
+	return err
+}
+
+func (f *fixture) reset(to operate.Target, keepState bool) *operate.Plan {
+	f.Helper()
+	p, err := f.open().Reset(f.Context(), to, keepState)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return p
+}
+
+// counts runs the application until it has written these counts.
+func (f *fixture) counts(want ...int64) {
+	f.Helper()
+	stop := f.run()
+	if got := f.read(len(want)); !slices.Equal(got, want) {
+		f.Errorf("counted %v, want %v", got, want)
+	}
+	stop()
+}
+
+// A source that has grown makes starts be refused until the application is reset. What
+// does not fit then keeps nobody from looking, or from resetting.
+func TestGrownSource(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.write(3)
+	f.counts(1, 2, 3)
+	if a := f.open(); a.Faults != nil || a.Misfits != nil {
+		t.Errorf("before: %v, %v", a.Faults, a.Misfits)
+	}
+	if _, err := kadm.NewClient(f.cl).UpdatePartitions(t.Context(), 4, "words"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.refused(); !strings.Contains(err.Error(), "app-by-word-repartition\" has 2 partitions and needs 4") || !strings.Contains(err.Error(), "reset the application") {
+		t.Errorf("it ended with %v", err)
+	}
+	a := f.open()
+	v, err := a.Tasks(t.Context())
+	if err != nil || len(v.Inputs) != 8 || a.Misfits == nil || !strings.Contains(a.Misfits.Error(), "app-counts-changelog") {
+		t.Errorf("%d inputs, %v: %v, %v", len(v.Inputs), err, a.Faults, a.Misfits)
+	}
+	if p := f.reset(operate.Target{}, true); p.Remains == nil {
+		t.Error("state that is kept does not fit, and nothing is said of it")
+	}
+	p := f.reset(operate.Target{}, false)
+	if p.Remains != nil || len(p.Topics) != 2 {
+		t.Errorf("%v are deleted, %v remains", p.Topics, p.Remains)
+	}
+	if err := p.Execute(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	f.counts(1, 2, 3)
+}
+
+// A source topic that does not exist may be a wrong name, and the reset one of something
+// else than was meant.
+func TestMissingSource(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	if _, err := kadm.NewClient(f.cl).DeleteTopics(t.Context(), "words"); err != nil {
+		t.Fatal(err)
+	}
+	a := f.open()
+	if _, err := a.Tasks(t.Context()); err != nil || a.Faults == nil {
+		t.Errorf("tasks: %v, %v", err, a.Faults)
+	}
+	if _, err := a.Reset(t.Context(), operate.Target{}, false); !errors.Is(err, layout.ErrNoTopic) {
+		t.Errorf("reset: %v", err)
+	}
+}
