@@ -1,12 +1,19 @@
 package instance
 
 import (
+	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
@@ -140,4 +147,85 @@ func TestTopologyFromTopics(t *testing.T) {
 			t.Errorf("the log says %s", log.String())
 		}
 	})
+}
+
+// forget does to the group and to topics what a reset from another machine does.
+func (w *world) forget(topics ...string) {
+	w.t.Helper()
+	cl := w.client()
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	if done, err := adm.DeleteTopics(context.Background(), topics...); err != nil || done.Error() != nil {
+		w.t.Fatal(err, done.Error())
+	}
+	if done, err := adm.DeleteGroups(context.Background(), "app"); err != nil || done.Error() != nil {
+		w.t.Fatal(err, done.Error())
+	}
+}
+
+// What the state directory says of the last start counts for as long as its topics are
+// those of then: a reset from another machine leaves the file and makes the topics new.
+func TestTopologyAfterReset(t *testing.T) {
+	lines := topology.NewTopic("lines", serde.String, serde.String)
+	counts, others := store.KeyValue("counts", serde.String, serde.Int64), store.KeyValue("others", serde.String, serde.Int64)
+	windows := func(b *topology.Builder) {
+		topology.Windowed(b.From(lines), window.Tumbling(time.Minute)).Count(store.Window("counts", serde.String, serde.Int64))
+	}
+	const ofCounts, ofOthers = "app-counts-changelog", "app-others-changelog"
+	for name, c := range map[string]struct {
+		then    func(b *topology.Builder) // beside others
+		forget  []string
+		older   bool // the file has no topics
+		refused bool
+	}{
+		"nothing happened":                      {then: windows, refused: true},
+		"all topics are new":                    {then: windows, forget: []string{ofCounts, ofOthers}},
+		"all, and the file does not know those": {then: windows, forget: []string{ofCounts, ofOthers}, older: true, refused: true},
+		"only another store's is":               {then: windows, forget: []string{ofOthers}, refused: true},
+		"a changelog is lost":                   {then: func(b *topology.Builder) { b.From(lines).Count(counts.Unlogged()) }, refused: true},
+		"one is lost after a reset":             {then: func(b *topology.Builder) { b.From(lines).Count(counts.Unlogged()) }, forget: []string{ofOthers}},
+		"nothing, and an older file":            {then: func(b *topology.Builder) { b.From(lines).Count(counts) }, older: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "lines")
+				plan := func(define func(*topology.Builder)) *task.Plan {
+					b := topology.New()
+					define(b)
+					b.From(lines).Count(others)
+					return built(t, b)
+				}
+				cfg := w.config(plan(func(b *topology.Builder) { b.From(lines).Count(counts) }))
+				disk := memory.New()
+				cfg.OpenEngine = func(string) (engine.Engine, error) { return durable{disk}, nil }
+				w.produce("lines", 0, 5)
+				_, stop := w.start(cfg)
+				time.Sleep(20 * time.Second)
+				stop()
+				file := filepath.Join(cfg.StateDir, shapeFile)
+				if c.older {
+					text := shapeFormat + "\n" + strings.Join(cfg.Plan.Shape, "\n") + "\n"
+					if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(c.forget) > 0 {
+					w.forget(c.forget...)
+				}
+				if cfg.Plan = plan(c.then); c.refused {
+					if err := w.end(cfg); !errors.Is(err, ErrTopologyChanged) || !strings.Contains(err.Error(), "delete "+file) {
+						t.Errorf("it ended with %v", err)
+					}
+					return
+				}
+				in, stop := w.start(cfg)
+				time.Sleep(20 * time.Second)
+				want := in.shapeText()
+				stop()
+				if text, err := os.ReadFile(file); err != nil || string(text) != want || !strings.Contains(want, ofOthers) {
+					t.Errorf("the file holds %q, %v", text, err)
+				}
+			})
+		})
+	}
 }

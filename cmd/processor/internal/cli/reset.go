@@ -82,13 +82,11 @@ func (f resetFlags) target(now time.Time) (operate.Target, error) {
 
 // run prints the plan, and does what it says if it is to.
 func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Plan) error {
-	engine := ""
-	if dir := filepath.Join(l.State.Dir, "engine"); !f.keepState && l.State.Dir != "" {
-		if _, err := os.Stat(dir); err == nil {
-			engine = dir
-		}
+	var local []string
+	if !f.keepState {
+		local = localState(l.State.Dir)
 	}
-	if err := printPlan(sys, l.Application, p, engine); err != nil {
+	if err := printPlan(sys, l.Application, p, local); err != nil {
 		return err
 	}
 	if p.Remains != nil {
@@ -99,7 +97,7 @@ func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Pl
 		return err
 	}
 	unlock := func() error { return nil }
-	if engine != "" {
+	if len(local) > 0 {
 		id, err := identity.Open(l.State.Dir, "", 1) // nobody may be using it
 		if err != nil {
 			return err
@@ -110,8 +108,10 @@ func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Pl
 	if errors.Is(err, operate.ErrActive) {
 		err = fmt.Errorf("%w; or add --remove-active-members", err)
 	}
-	if err == nil && engine != "" {
-		err = errors.Join(os.RemoveAll(engine), os.RemoveAll(filepath.Join(l.State.Dir, "topology.txt")))
+	for _, path := range local {
+		if err == nil {
+			err = os.RemoveAll(path)
+		}
 	}
 	if err := errors.Join(err, unlock()); err != nil {
 		return err
@@ -120,7 +120,22 @@ func (f resetFlags) run(ctx context.Context, sys System, l loaded, p *operate.Pl
 	return err
 }
 
-func printPlan(sys System, group string, p *operate.Plan, engine string) error {
+// localState is what there is in a state directory of what a service has kept, and of
+// what its topology was then.
+func localState(dir string) (paths []string) {
+	if dir == "" {
+		return nil
+	}
+	for _, name := range []string{"engine", "topology.txt"} {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+func printPlan(sys System, group string, p *operate.Plan, local []string) error {
 	w := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
 	for _, m := range p.Members {
 		fmt.Fprintf(w, "member\t%s\tis active\n", m)
@@ -131,8 +146,8 @@ func printPlan(sys System, group string, p *operate.Plan, engine string) error {
 	for _, name := range p.Topics {
 		fmt.Fprintf(w, "topic\t%s\tis deleted\n", name)
 	}
-	if engine != "" {
-		fmt.Fprintf(w, "local state\t%s\tis deleted\n", engine)
+	for _, path := range local {
+		fmt.Fprintf(w, "local state\t%s\tis deleted\n", path)
 	}
 	for _, name := range p.Strangers {
 		fmt.Fprintf(w, "topic\t%s\tstays: it is not of this topology, but maybe of an older one of %s\n", name, group)

@@ -46,6 +46,16 @@ func TestTasksAndReset(t *testing.T) {
 	if r := with("reset"); r.code != 0 || strings.Contains(r.out, "deleted") {
 		t.Errorf("a second one: %+v", r)
 	}
+	shape := filepath.Join(dir, "topology.txt") // of a service with its state in memory
+	if err := os.WriteFile(shape, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := with("reset", "--execute"); r.code != 0 || !strings.Contains(r.out, shape) {
+		t.Errorf("without an engine: %+v", r)
+	}
+	if _, err := os.Stat(shape); err == nil {
+		t.Error("what the topology was is still there")
+	}
 	with("reset", "--to", "yesterday").expect(t, exitUsage, "neither earliest nor latest")
 	with("reset", "--to", "6h", "--delete-offsets").expect(t, exitUsage, "remove one flag")
 }
