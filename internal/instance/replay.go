@@ -323,7 +323,7 @@ func (r *replay) write(loosely bool) error {
 func (r *replay) lostOffsets() error {
 	app := r.in.cfg.App
 	return fmt.Errorf("group %q has %w for partition %d of %v, but %s holds state: the offsets have expired or were deleted. "+
-		"Either set the group's offsets to where the state was true, or delete the internal topics of %q and start from nothing",
+		"Either set the group's offsets to where the state was true, or reset %q, and it starts from nothing",
 		app, errLostOffsets, r.changelog.Partition, r.slot.sub.Topics, r.changelog, app)
 }
 

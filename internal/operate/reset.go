@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/leatstream/leat/internal/layout"
 )
@@ -51,7 +52,8 @@ type Plan struct {
 	Members   []string // that are in the group
 	Remains   error    // why a start will be refused all the same, or nil
 
-	app *Application
+	app    *Application
+	inputs []Move // Moves, and offsets that are where they are to be
 }
 
 // ErrActive is wrapped by the error of a reset of a group that has members.
@@ -96,7 +98,7 @@ func (a *Application) Reset(ctx context.Context, to Target, keepState bool) (*Pl
 		if o, ok := targets.Lookup(m.Topic, m.Partition); ok && !internal[m.Topic] {
 			m.To = o.Offset
 		}
-		if m.From != m.To {
+		if p.inputs = append(p.inputs, m); m.From != m.To {
 			p.Moves = append(p.Moves, m)
 		}
 	}
@@ -160,47 +162,101 @@ func (a *Application) resolve(ctx context.Context, to Target) (listed kadm.Liste
 
 // Execute does what the plan says. A group with members is left alone, unless they are to
 // be removed from it: those that run come back at once, and may undo what is done here.
+//
+// It may end anywhere: a broker may refuse a step, or this process die. State must not meet
+// offsets that it does not belong to, which no start could see. So the offsets go first,
+// all at once: state without offsets is refused. Next go repartition topics: what waits
+// there is written again by tasks that begin anew. Then changelogs, and only when nothing is
+// left of the old are offsets set to the target.
 func (p *Plan) Execute(ctx context.Context, removeMembers bool) error {
-	a := p.app
 	if len(p.Members) > 0 && !removeMembers {
 		return fmt.Errorf("%w, %s: stop them, or wait until their session times out", ErrActive, strings.Join(p.Members, ", "))
+	}
+	if err := p.allowed(ctx); err != nil {
+		return err
 	}
 	if len(p.Members) > 0 {
 		if err := p.removeMembers(ctx); err != nil {
 			return err
 		}
 	}
-	set, gone := kadm.Offsets{}, kadm.TopicsSet{}
-	for _, m := range p.Moves {
+	if len(p.Topics) == 0 {
+		return errors.Join(p.setOffsets(ctx, p.Moves), p.deleteOffsets(ctx, p.Moves))
+	}
+	now, err := p.app.positions(kadm.RequireStable(ctx)) // members may have committed since
+	if err != nil {
+		return err
+	}
+	if err := p.deleteOffsets(ctx, now); err != nil {
+		return err
+	}
+	const again = "the application has no offsets now: a start is refused as long as there is state, else it begins anew; see to it, and reset again"
+	for _, kind := range []layout.Kind{layout.Repartition, layout.Changelog} {
+		if err := p.deleteTopics(ctx, kind); err != nil {
+			return fmt.Errorf("%w: %s", err, again)
+		}
+	}
+	if err := p.setOffsets(ctx, p.inputs); err != nil {
+		return fmt.Errorf("%w: %s", err, again)
+	}
+	return nil
+}
+
+// setOffsets sets the offsets that are to be somewhere.
+func (p *Plan) setOffsets(ctx context.Context, moves []Move) error {
+	set := kadm.Offsets{}
+	for _, m := range moves {
 		if m.To >= 0 {
 			set.AddOffset(m.Topic, m.Partition, m.To, -1)
-		} else {
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	if err := p.app.cl.CommitAllOffsets(ctx, p.app.Name, set); err != nil {
+		return fmt.Errorf("set offsets: %w", err)
+	}
+	return nil
+}
+
+// deleteOffsets deletes the offsets that are somewhere and to be nowhere.
+func (p *Plan) deleteOffsets(ctx context.Context, moves []Move) error {
+	gone := kadm.TopicsSet{}
+	for _, m := range moves {
+		if m.From >= 0 && m.To < 0 {
 			gone.Add(m.Topic, m.Partition)
 		}
 	}
-	if len(gone) > 0 {
-		done, err := a.cl.DeleteOffsets(ctx, a.Name, gone)
-		if err == nil {
-			err = done.Error()
-		}
-		if err != nil {
-			return fmt.Errorf("delete offsets: %w", err)
-		}
-	}
-	if len(set) > 0 {
-		if err := a.cl.CommitAllOffsets(ctx, a.Name, set); err != nil {
-			return fmt.Errorf("set offsets: %w", err)
-		}
-	}
-	if len(p.Topics) == 0 {
-		return nil
-	}
-	done, err := a.cl.DeleteTopics(ctx, p.Topics...)
-	if err == nil {
-		err = done.Error()
-	}
+	done, err := p.app.cl.DeleteOffsets(ctx, p.app.Name, gone)
 	if err != nil {
-		return fmt.Errorf("delete internal topics: %w", err)
+		return fmt.Errorf("delete offsets: %w", err)
+	}
+	for topic, partitions := range done {
+		for n, err := range partitions {
+			if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it went with its topic
+				return fmt.Errorf("delete the offset of %s[%d]: %w", topic, n, err)
+			}
+		}
+	}
+	return nil
+}
+
+// deleteTopics deletes the internal topics of a kind.
+func (p *Plan) deleteTopics(ctx context.Context, kind layout.Kind) error {
+	var names []string
+	for _, t := range p.app.layout.Internal {
+		if t.Kind == kind && slices.Contains(p.Topics, t.Name) {
+			names = append(names, t.Name)
+		}
+	}
+	done, err := p.app.cl.DeleteTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("delete %s topics: %w", kind, err)
+	}
+	for _, t := range done.Sorted() {
+		if t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("delete %s topic %s: %w", kind, t.Topic, t.Err)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -9,9 +10,14 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/operate"
+	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/store"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 // refused starts the application, and returns why it does not run.
@@ -94,5 +100,86 @@ func TestMissingSource(t *testing.T) {
 	}
 	if _, err := a.Reset(t.Context(), operate.Target{}, false); !errors.Is(err, layout.ErrNoTopic) {
 		t.Errorf("reset: %v", err)
+	}
+}
+
+// refuse makes the cluster refuse the first such request in which it refuses anything.
+func (f *fixture) refuse(key kmsg.Key, topic string) {
+	code := kerr.TopicAuthorizationFailed.Code
+	f.cluster.ControlKey(int16(key), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		resp := r.ResponseKind()
+		switch resp := resp.(type) {
+		case *kmsg.OffsetDeleteResponse:
+			resp.ErrorCode = kerr.GroupAuthorizationFailed.Code
+		case *kmsg.OffsetCommitResponse:
+			for _, t := range r.(*kmsg.OffsetCommitRequest).Topics {
+				rt := kmsg.NewOffsetCommitResponseTopic()
+				rt.Topic, rt.TopicID = t.Topic, t.TopicID
+				for _, p := range t.Partitions {
+					rt.Partitions = append(rt.Partitions, kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})
+				}
+				resp.Topics = append(resp.Topics, rt)
+			}
+		case *kmsg.DeleteTopicsResponse:
+			for _, t := range r.(*kmsg.DeleteTopicsRequest).Topics {
+				if *t.Topic != topic {
+					return nil, nil, false
+				}
+				rt := kmsg.NewDeleteTopicsResponseTopic()
+				rt.Topic, rt.ErrorCode = t.Topic, code
+				resp.Topics = append(resp.Topics, rt)
+			}
+		}
+		return resp, nil, true
+	})
+}
+
+// A reset that ends half-way leaves what a start refuses, or what it goes on from rightly:
+// never state beside offsets that it does not belong to.
+func TestResetHalfWay(t *testing.T) {
+	t.Parallel()
+	direct := topology.New()
+	direct.From(topology.NewTopic("words", serde.String, serde.String)).Count(store.KeyValue("counts", serde.String, serde.Int64)).
+		Stream().To(topology.NewTopic("counts", serde.String, serde.Int64))
+	counting, err := direct.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		top    *topology.Topology // nil: the fixture's, which repartitions
+		key    kmsg.Key
+		topic  string
+		counts []int64 // of a start; nil: it is refused
+	}{
+		"offsets stay":            {key: kmsg.OffsetDelete, counts: []int64{4}},
+		"repartition topics stay": {key: kmsg.DeleteTopics, topic: "app-by-word-repartition"},
+		"changelogs stay":         {key: kmsg.DeleteTopics, topic: "app-counts-changelog"},
+		"none are set":            {key: kmsg.OffsetCommit, counts: []int64{1, 2, 3, 4}},
+		"direct, offsets stay":    {top: counting, key: kmsg.OffsetDelete, counts: []int64{4}},
+		"direct, changelogs stay": {top: counting, key: kmsg.DeleteTopics, topic: "app-counts-changelog"},
+		"direct, none are set":    {top: counting, key: kmsg.OffsetCommit, counts: []int64{1, 2, 3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			f.top = cmp.Or(c.top, f.top)
+			f.write(3)
+			f.counts(1, 2, 3)
+			f.write(1)
+			p := f.reset(operate.Target{}, false)
+			f.refuse(c.key, c.topic)
+			if err := p.Execute(t.Context(), false); err == nil {
+				t.Fatal("nothing was refused")
+			}
+			if c.counts != nil {
+				f.counts(c.counts...)
+			} else if err := f.refused(); !strings.Contains(err.Error(), "no committed offsets") {
+				t.Errorf("a start: %v", err)
+			}
+			if err := f.reset(operate.Target{}, false).Execute(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			f.counts(1, 2, 3, 4)
+		})
 	}
 }

@@ -22,19 +22,30 @@ func (p Plan) Tables(out io.Writer) error {
 		}
 		topics = append(topics, []string{t.Name, t.Kind, t.partitions(), by, strings.Join(t.configs(), " ")})
 	}
-	rights := [][]string{{"RESOURCE", "NAME", "PATTERN", "ALLOW", "FOR"}}
-	for _, r := range p.Rights {
-		pattern := "literal"
-		if r.Prefixed {
-			pattern = "prefixed"
-		}
-		rights = append(rights, []string{string(r.Resource), r.Name, pattern, strings.Join(r.Operations, ","), r.Why})
-	}
 	if err := table(out, topics); err != nil {
 		return err
 	}
 	fmt.Fprintln(out)
-	return table(out, rights)
+	if err := table(out, rows(p.Rights)); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s:\n", resetNeeds)
+	return table(out, rows(p.Reset))
+}
+
+// resetNeeds stands above the rights that only a reset needs.
+const resetNeeds = "whoever runs `processor reset` needs these, too"
+
+func rows(rights []Right) [][]string {
+	rows := [][]string{{"RESOURCE", "NAME", "PATTERN", "ALLOW", "FOR"}}
+	for _, r := range rights {
+		pattern := "literal"
+		if r.Prefixed {
+			pattern = "prefixed"
+		}
+		rows = append(rows, []string{string(r.Resource), r.Name, pattern, strings.Join(r.Operations, ","), r.Why})
+	}
+	return rows
 }
 
 func table(out io.Writer, rows [][]string) error {
@@ -72,7 +83,7 @@ func (t Topic) configs() (kvs []string) {
 }
 
 // Commands prints the plan as calls of Kafka's own tools, for a shell. The rights
-// are given to principal.
+// are given to principal; those that only a reset needs are comments.
 func (p Plan) Commands(out io.Writer, c *config.Config, principal string) error {
 	common := " --bootstrap-server " + quote(strings.Join(c.Kafka.Brokers, ","))
 	if c.Kafka.TLS.Enabled || c.Kafka.SASL.Mechanism != "" {
@@ -87,6 +98,10 @@ func (p Plan) Commands(out io.Writer, c *config.Config, principal string) error 
 	}
 	for _, r := range p.Rights {
 		b.WriteString("kafka-acls.sh" + common + r.command(principal) + "\n")
+	}
+	b.WriteString("# " + resetNeeds + ":\n")
+	for _, r := range p.Reset {
+		b.WriteString("# kafka-acls.sh" + common + r.command(principal) + "\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -14,6 +14,7 @@ import (
 type Plan struct {
 	Topics []Topic
 	Rights []Right
+	Reset  []Right // that `processor reset` needs beside them
 }
 
 // A Topic is one that must exist.
@@ -51,7 +52,7 @@ const (
 // Make returns what the configured service needs. needs are the topics of its
 // topology.
 func Make(c *config.Config, needs []streams.TopicNeed) Plan {
-	var p Plan
+	p := Plan{Reset: []Right{{Resource: GroupResource, Name: c.Application, Operations: []string{"Delete"}, Why: "its offsets"}}}
 	for _, n := range needs {
 		p.topic(c, n)
 	}
@@ -84,6 +85,9 @@ func (p *Plan) topic(c *config.Config, n streams.TopicNeed) {
 			t.Configs[k] = v
 		}
 		p.allow(TopicResource, n.Name, n.Kind, operations(n.Kind, t.ByLeat)...)
+		if n.Kind == "changelog" { // repartition topics may be deleted already
+			p.Reset = append(p.Reset, Right{Resource: TopicResource, Name: n.Name, Operations: []string{"Delete"}, Why: n.Kind})
+		}
 	}
 	p.Topics = append(p.Topics, t)
 }

@@ -40,6 +40,11 @@ topic              wordcount-counts-changelog    literal    Read,Write,DescribeC
 group              wordcount                     literal    Read                                       membership and committed offsets
 transactional-id   wordcount-                    prefixed   Write                                      transactions, an id for each worker of each process
 cluster            kafka-cluster                 literal    IdempotentWrite                            idempotent producers
+
+whoever runs `+"`processor reset`"+` needs these, too:
+RESOURCE   NAME                         PATTERN   ALLOW    FOR
+group      wordcount                    literal   Delete   its offsets
+topic      wordcount-counts-changelog   literal   Delete   changelog
 `)
 }
 
@@ -63,6 +68,9 @@ kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.propertie
 kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.properties --add --allow-principal 'User:CN=word count' --operation Read --group wordcount
 kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.properties --add --allow-principal 'User:CN=word count' --operation Write --transactional-id wordcount- --resource-pattern-type prefixed
 kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.properties --add --allow-principal 'User:CN=word count' --operation IdempotentWrite --cluster
+# whoever runs `+"`processor reset`"+` needs these, too:
+# kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.properties --add --allow-principal 'User:CN=word count' --operation Delete --group wordcount
+# kafka-acls.sh --bootstrap-server a:9092,b:9092 --command-config client.properties --add --allow-principal 'User:CN=word count' --operation Delete --topic wordcount-counts-changelog
 `)
 }
 
