@@ -77,8 +77,8 @@ func (in *Instance) newSlot(t assign.Task) *slot {
 	}
 	s := &slot{task: t, claim: claim, worker: in.leastBusy(), opened: make(chan struct{})}
 	s.sub = in.subOf(t)
-	if len(in.member.Inputs(t)) != len(in.inputs(s)) {
-		in.fail(fmt.Errorf("task %s is new: one of %v has gained partitions since this process started; start it again to take them up", t, s.sub.Topics))
+	if err := misfit(t, s.sub, in.member.Inputs(t)); err != nil {
+		in.fail(err)
 		return nil
 	}
 	s.ctx, s.cancel = context.WithCancel(in.ctx)

@@ -277,31 +277,6 @@ func (in *Instance) dropEngine(why error) error {
 	return nil
 }
 
-// restores is how many tasks restore at a time.
-const restores = 4
-
-// openReaders makes the readers of changelogs, each with a client of its own: a
-// broker answers the fetches of one client one after the other.
-func (in *Instance) openReaders() error {
-	in.readers = make(chan *changelog.Reader, restores)
-	for i := range restores {
-		cl, err := kgo.NewClient(in.clientOptions(fmt.Sprint("restore-", i))...)
-		if err != nil {
-			return fmt.Errorf("client: %w", err)
-		}
-		in.clients = append(in.clients, cl)
-		in.readers <- changelog.NewReader(cl, in.readerConfig())
-	}
-	return nil
-}
-
-func (in *Instance) readerConfig() changelog.Config {
-	return changelog.Config{
-		RequestBytes: in.cfg.replayed(),
-		Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
-	}
-}
-
 // launch starts the workers and the fetcher, and joins the group.
 func (in *Instance) launch(ctx context.Context) (err error) {
 	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), in.cfg.readAhead(), in.broken); err != nil {
@@ -333,6 +308,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		in.run("global tables", in.globals.follow)
 	}
 	in.run("lag", in.followEnds)
+	in.run("growth", in.watchGrowth)
 	in.run("restore progress", in.reportRestores)
 	in.run("stall watch", in.watchStalls)
 	in.run("load", in.watchLoad)

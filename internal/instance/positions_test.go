@@ -7,9 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/kafka"
@@ -81,54 +79,6 @@ func TestMarkersAndRetention(t *testing.T) {
 		if err := New(cfg).Run(ctx); err != nil {
 			t.Errorf("nothing was lost, but: %v", err)
 		}
-	})
-}
-
-// A stateless topology whose source topic grows: the group assigns the tasks of the
-// new partitions, because the client's metadata counts them; the instance makes them
-// from the counts it read at its start, with no input at all. They are shown as
-// running, and their records are not processed until every process is restarted.
-func TestSourceTopicGrows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, "lines", "copy")
-		var seen atomic.Int64
-		cfg := w.config(copyPlan(t, copyIn, func(_, _ string) { seen.Add(1) }))
-		in := New(cfg)
-		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- in.Run(ctx) }()
-		time.Sleep(10 * time.Second)
-		adm := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		grow := kmsg.NewPtrCreatePartitionsRequest()
-		grow.TimeoutMillis = 1000
-		gt := kmsg.NewCreatePartitionsRequestTopic()
-		gt.Topic, gt.Count = "lines", 2
-		grow.Topics = append(grow.Topics, gt)
-		resp, err := grow.RequestWith(t.Context(), adm)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		adm.ForceMetadataRefresh()
-		time.Sleep(10 * time.Second)
-		w.send(adm, 1, "new partition")
-		adm.Close()
-		time.Sleep(20 * time.Minute) // metadata is read anew every 5 minutes
-		select {
-		case err := <-ended:
-			t.Logf("Run ended, which is well: %v", err)
-		default:
-			if seen.Load() == 0 {
-				t.Errorf("20 minutes later the record in the new partition is not processed; status: %+v", in.Status())
-			}
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
-		cancel()
 	})
 }
 

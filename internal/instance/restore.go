@@ -52,6 +52,31 @@ func (b brokers) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka
 	return changelog.End(ctx, b.admin, tps)
 }
 
+// restores is how many tasks restore at a time.
+const restores = 4
+
+// openReaders makes the readers of changelogs, each with a client of its own: a
+// broker answers the fetches of one client one after the other.
+func (in *Instance) openReaders() error {
+	in.readers = make(chan *changelog.Reader, restores)
+	for i := range restores {
+		cl, err := kgo.NewClient(in.clientOptions(fmt.Sprint("restore-", i))...)
+		if err != nil {
+			return fmt.Errorf("client: %w", err)
+		}
+		in.clients = append(in.clients, cl)
+		in.readers <- changelog.NewReader(cl, in.readerConfig())
+	}
+	return nil
+}
+
+func (in *Instance) readerConfig() changelog.Config {
+	return changelog.Config{
+		RequestBytes: in.cfg.replayed(),
+		Stalled:      func(s changelog.Stall) { in.log.Warn("restore waits", "why", s.String()) },
+	}
+}
+
 // restore makes the run of a slot: its stores up to the end of their changelogs,
 // its inputs where the group committed them. Whoever had the task before has been
 // fenced. The order is what makes it exact: committed offsets first, once no

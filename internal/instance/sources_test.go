@@ -3,14 +3,11 @@ package instance
 import (
 	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/pkg/serde"
@@ -60,62 +57,6 @@ func TestTwoTablesOfOneSource(t *testing.T) {
 				}
 			}
 			stop()
-		}
-	})
-}
-
-// A task reads two topics of different partition counts (Merge). The smaller one
-// grows, to no more than the greater one has: there is no new task, the tasks that
-// were there gain an input, and the instance, which counts by what it saw at its
-// start, does not read it. member.Member.Inputs would tell.
-func TestSmallerSourceGrows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 2, "copy", "more")
-		adm := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		defer adm.Close()
-		if err := kafka.Create(t.Context(), adm, []kafka.TopicSpec{{Name: "lines", Partitions: 1, ReplicationFactor: -1}}); err != nil {
-			t.Fatal(err)
-		}
-		var seen atomic.Int64
-		b := topology.New()
-		b.From(copyIn, topology.NewTopic("more", serde.String, serde.String)).Peek(func(_, _ string) { seen.Add(1) }).To(copyOut)
-		top, err := b.Build()
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := New(w.config(top.Plan()))
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		ended := make(chan error, 1)
-		go func() { ended <- in.Run(ctx) }()
-		time.Sleep(10 * time.Second)
-		grow := kmsg.NewPtrCreatePartitionsRequest()
-		grow.TimeoutMillis = 1000
-		gt := kmsg.NewCreatePartitionsRequestTopic()
-		gt.Topic, gt.Count = "lines", 2
-		grow.Topics = append(grow.Topics, gt)
-		resp, err := grow.RequestWith(t.Context(), adm)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		adm.ForceMetadataRefresh()
-		time.Sleep(10 * time.Second)
-		w.send(adm, 1, "new partition")
-		time.Sleep(20 * time.Minute)
-		select {
-		case err := <-ended:
-			t.Logf("Run ended, which is well: %v", err)
-		default:
-			if seen.Load() == 0 {
-				t.Errorf("20 minutes later the record in the new partition is not processed; status: %+v", in.Status())
-			}
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
 		}
 	})
 }
