@@ -175,12 +175,17 @@ func (in *Instance) remove(tasks []assign.Task) (slots []*slot) {
 	return slots
 }
 
-// awaitOpened waits until the slot is not being opened, and returns its run.
+// awaitOpened waits until the slot is not being opened, and returns its run; nil if it has
+// none, or if the process ends meanwhile: code that opens it may never return.
 func (in *Instance) awaitOpened(s *slot) *worker.Run {
 	in.mu.Lock()
 	opened := s.opened
 	in.mu.Unlock()
-	<-opened
+	select {
+	case <-opened:
+	case <-in.ctx.Done():
+		return nil
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return s.run

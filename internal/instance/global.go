@@ -249,7 +249,7 @@ func (g *globals) apply(b changelog.Batch) error {
 	}
 	at.Offset, at.Time = b.Next, now.UnixMilli()
 	for _, t := range g.of(b.Topic) {
-		if err := t.Apply(b.Partition, recordsOf(b), at); err != nil {
+		if err := t.Apply(b.Partition, messagesOf(g.in.pulses.each(t.Place(b.Partition), b)), at); err != nil {
 			return err
 		}
 	}
@@ -259,10 +259,10 @@ func (g *globals) apply(b changelog.Batch) error {
 	return nil
 }
 
-// recordsOf are the records of a batch as tasks know them.
-func recordsOf(b changelog.Batch) iter.Seq[task.Message] {
+// messagesOf are records as tasks know them.
+func messagesOf(records iter.Seq[changelog.Record]) iter.Seq[task.Message] {
 	return func(yield func(task.Message) bool) {
-		for _, r := range b.Records {
+		for r := range records {
 			if !yield(messageOf(r)) {
 				return
 			}

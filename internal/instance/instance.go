@@ -102,12 +102,15 @@ type Instance struct {
 	metrics      *telemetry.Metrics
 	tolerance    tolerance
 	left         leftOut
+	pulses       pulses
 	loads        loads
 	unobserve    func() error // ends the observation of metrics
 
 	ctx    context.Context // of everything that runs; its cause is why it ended
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
+
+	end time.Time // until when all of it must be over; zero: it is not to end. Run's own
 
 	patterns *task.Plan    // before its patterns were replaced; nil if it has none
 	anew     chan struct{} // closed to end with ErrTopics
@@ -118,7 +121,6 @@ type Instance struct {
 		slots    map[assign.Task]*slot
 		joined   bool // member can be asked, and must leave
 		stopping bool
-		stalls   map[*worker.Worker]*worker.Stall
 		pauses   pauses
 	}
 }
@@ -126,7 +128,7 @@ type Instance struct {
 // New returns an instance. It does nothing yet.
 func New(cfg Config) *Instance {
 	in := &Instance{cfg: cfg, log: cfg.Log, anew: make(chan struct{})}
-	in.mu.slots, in.mu.stalls = map[assign.Task]*slot{}, map[*worker.Worker]*worker.Stall{}
+	in.mu.slots = map[assign.Task]*slot{}
 	in.tolerance.Tolerance = cfg.Tolerance
 	in.ctx, in.cancel = context.WithCancelCause(context.Background())
 	return in
@@ -142,7 +144,11 @@ func (in *Instance) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, in.close()) }()
 	start, stop := context.WithCancelCause(in.ctx)
 	defer context.AfterFunc(ctx, func() { stop(errStopped) })()
-	if err := in.start(start); err != nil {
+	err = in.identify()
+	if err == nil {
+		err = in.started(start)
+	}
+	if err != nil {
 		switch cause := context.Cause(start); {
 		case errors.Is(cause, errStopped):
 			return nil // asked to stop before it had begun
@@ -171,16 +177,38 @@ func (in *Instance) Run(ctx context.Context) (err error) {
 // fail stops the instance because of err.
 func (in *Instance) fail(err error) { in.cancel(err) }
 
-// start brings everything up, in the order that fencing needs: nothing is read
-// before no predecessor of this process can write any more.
-func (in *Instance) start(ctx context.Context) (err error) {
+// identify finds out who the process is, for the group and for who looks at it.
+func (in *Instance) identify() (err error) {
 	if in.identity, err = identity.Open(in.cfg.StateDir, in.cfg.InstanceID, in.cfg.Workers); err != nil {
 		return err
 	}
 	in.log = in.log.With("instance", in.identity.InstanceID)
-	if err := in.observe(); err != nil {
+	return in.observe()
+}
+
+// started is start, which it waits for no longer than the process may take to stop once
+// ctx has ended: code that is called before the group is joined may not return.
+func (in *Instance) started(ctx context.Context) error {
+	done := make(chan error, 1)
+	in.wg.Go(func() { done <- in.start(ctx) })
+	select {
+	case err := <-done:
 		return err
+	case <-ctx.Done():
 	}
+	in.beginEnd()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Until(in.end.Add(-in.settling()))):
+		return context.Cause(ctx)
+	}
+}
+
+// start brings everything up, in the order that fencing needs: nothing is read
+// before no predecessor of this process can write any more.
+func (in *Instance) start(ctx context.Context) (err error) {
+	in.run("stall watch", in.watchStalls)
 	if in.admin, err = kgo.NewClient(in.clientOptions("admin")...); err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
@@ -279,6 +307,9 @@ func (in *Instance) dropEngine(why error) error {
 
 // launch starts the workers and the fetcher, and joins the group.
 func (in *Instance) launch(ctx context.Context) (err error) {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // nobody may wait any more
+	}
 	if in.fetcher, err = fetch.New(in.clientOptions("consumer"), in.cfg.readAhead(), in.broken); err != nil {
 		return err
 	}
@@ -293,7 +324,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	for i := range in.cfg.Workers {
 		w := worker.New(in.workerConfig(i))
 		in.workers = append(in.workers, w)
-		in.run(fmt.Sprint("worker ", i), w.Run)
+		in.run(fmt.Sprint("worker ", i), in.beating(w))
 	}
 	in.mu.Unlock()
 	in.run("purge", in.purge)
@@ -310,7 +341,6 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 	in.run("lag", in.followEnds)
 	in.run("growth", in.watchGrowth)
 	in.run("restore progress", in.reportRestores)
-	in.run("stall watch", in.watchStalls)
 	in.run("load", in.watchLoad)
 	if !in.cfg.ExactlyOnce {
 		in.run("lease", func(ctx context.Context) error { return in.member.Prove(ctx, in.heartbeat) })
@@ -405,71 +435,3 @@ func (in *Instance) run(name string, fn func(context.Context) error) {
 
 // setCache shares the memory for entries among the open stores.
 func (in *Instance) setCache(stores int) { in.cache.Store(in.cfg.entries() / int64(max(stores, 1))) }
-
-// stop ends the instance cleanly as far as it still can: what is processed is
-// committed, local state is written, and the group is told.
-func (in *Instance) stop() {
-	in.mu.Lock()
-	in.mu.stopping = true
-	joined := in.mu.joined
-	in.mu.Unlock()
-	if errors.Is(context.Cause(in.ctx), failpoint.ErrCrash) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(in.ctx), in.cfg.ShutdownTimeout)
-	defer cancel()
-	failed := in.ctx.Err() != nil
-	if in.stopFetching != nil {
-		in.stopFetching()
-	}
-	if !failed {
-		for _, w := range in.workers {
-			if err := w.Stop(ctx); err != nil {
-				in.log.Warn("worker could not stop cleanly: what it had not committed will be done again", "err", err)
-			}
-		}
-	}
-	if !in.cfg.StayOnStop && joined {
-		if err := in.member.Leave(ctx); err != nil {
-			in.log.Warn("could not leave the group: its tasks move when the session times out", "err", err)
-		}
-	}
-}
-
-// close releases everything, whatever of it there is.
-func (in *Instance) close() (err error) {
-	in.cancel(errStopped)
-	in.mu.Lock()
-	joined := in.mu.joined
-	in.mu.Unlock()
-	if joined {
-		in.member.Close()
-	}
-	if in.unobserve != nil {
-		err = in.unobserve()
-	}
-	if stuck := in.awaitAll(); stuck != nil {
-		return errors.Join(err, stuck) // what it uses cannot be closed
-	}
-	return errors.Join(err, in.closeAll())
-}
-
-// closeAll closes what the goroutines have used.
-func (in *Instance) closeAll() (err error) {
-	for _, cl := range in.clients {
-		cl.Close()
-	}
-	if in.admin != nil {
-		in.admin.Close()
-	}
-	if in.engine != nil {
-		err = in.engine.Close()
-		if cause := context.Cause(in.ctx); errors.Is(cause, engine.ErrCorrupt) && in.cfg.OpenEngine != nil {
-			err = in.dropEngine(cause) // what it says of being closed does not matter any more
-		}
-	}
-	if in.identity != nil {
-		err = errors.Join(err, in.identity.Close())
-	}
-	return err
-}

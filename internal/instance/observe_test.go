@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -217,84 +216,6 @@ func TestLagWhileRestoring(t *testing.T) {
 		m.expect(map[string]float64{"leat.tasks{state=restoring}": 1, records: 0})
 		time.Sleep(time.Minute)
 		stop()
-	})
-}
-
-// Code that does not return is told of with its place and its stack, and so is that
-// it goes on. Code that is slow with each record is none.
-func TestStall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, "lines", "copy")
-		held := make(chan struct{})
-		plan := copyPlan(t, copyIn, func(_, v string) {
-			switch v {
-			case "slow":
-				time.Sleep(9 * time.Second)
-			case "never":
-				<-held
-			}
-		})
-		var log logged
-		cfg := w.config(plan)
-		cfg.StallTimeout, cfg.Log = 10*time.Second, slog.New(slog.NewTextHandler(&log, nil))
-		in, stop := w.start(cfg)
-		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		for range 20 {
-			w.send(cl, 0, "slow")
-		}
-		time.Sleep(4 * time.Minute)
-		if st := in.Status(); len(st.Stalled) > 0 {
-			t.Errorf("slow code is taken for a stall: %v", st.Stalled[0])
-		}
-		w.send(cl, 0, "never")
-		cl.Close()
-		time.Sleep(15 * time.Second)
-		st := in.Status()
-		if len(st.Stalled) != 1 {
-			t.Fatal("no stall is seen")
-		}
-		where := st.Stalled[0].Where
-		if where.Task != "0_0" || where.Node != "peek-1" || where.Topic != "lines" || where.Offset != 20 {
-			t.Errorf("stalled at %+v", where)
-		}
-		if text := log.String(); !strings.Contains(text, "TestStall.func") || !strings.Contains(text, "offset=20") {
-			t.Errorf("the log does not say where: %s", text)
-		}
-		close(held)
-		time.Sleep(15 * time.Second)
-		if st := in.Status(); len(st.Stalled) > 0 || !strings.Contains(log.String(), "has gone on") {
-			t.Errorf("the stall is over, and status says %v", st.Stalled)
-		}
-		stop()
-	})
-}
-
-// A process whose code does not return ends all the same when it is told to, and says
-// why it has not ended well.
-func TestStopOfStalled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, 1, "lines", "copy")
-		held := make(chan struct{})
-		ctx, cancel := context.WithCancel(context.Background())
-		in := New(w.config(copyPlan(t, copyIn, func(_, _ string) { <-held })))
-		done := make(chan error, 1)
-		go func() { done <- in.Run(ctx) }()
-		cl := w.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-		w.send(cl, 0, "one")
-		cl.Close()
-		time.Sleep(20 * time.Second)
-		cancel()
-		select {
-		case err := <-done:
-			if !errors.Is(err, ErrStuck) || !strings.Contains(err.Error(), "lines[0]@0") {
-				t.Errorf("run: %v", err)
-			}
-		case <-time.After(5 * time.Minute):
-			t.Error("5 minutes after it was told to stop it has not")
-		}
-		close(held)
-		in.wg.Wait()
-		in.closeAll() // as the end of the operating system's process would
 	})
 }
 

@@ -252,16 +252,9 @@ func (r *replay) apply(b changelog.Batch) error {
 	if r.own && !r.hasOffsets && !r.follows && len(b.Records) > 0 {
 		return r.lostOffsets()
 	}
-	bytes := 0
-	for _, rec := range b.Records {
-		bytes += len(rec.Key) + len(rec.Value)
-		if rec.Key == nil || rec.Offset < r.from {
-			continue // a table drops the former; the store has the latter
-		}
-		if err := r.take(rec); err != nil {
-			return err
-		}
-		r.waits += len(rec.Key) + len(rec.Value)
+	bytes, err := r.takeAll(b)
+	if err != nil {
+		return err
 	}
 	r.records += len(b.Records)
 	r.next = max(b.Next, r.from)
@@ -276,6 +269,23 @@ func (r *replay) apply(b changelog.Batch) error {
 		return nil
 	}
 	return r.write(!r.follows || r.end-b.Next > r.in.cfg.Replicas.AcceptableLag)
+}
+
+// takeAll takes the records of a batch, and returns how large they are.
+func (r *replay) takeAll(b changelog.Batch) (bytes int, err error) {
+	place := r.intake.Place
+	place.Topic = b.Topic
+	for rec := range r.in.pulses.each(place, b) {
+		bytes += len(rec.Key) + len(rec.Value)
+		if rec.Key == nil || rec.Offset < r.from {
+			continue // a table drops the former; the store has the latter
+		}
+		if err := r.take(rec); err != nil {
+			return bytes, err
+		}
+		r.waits += len(rec.Key) + len(rec.Value)
+	}
+	return bytes, nil
 }
 
 // mayWait says whether what was applied of b and before it may be written later.

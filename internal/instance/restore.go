@@ -215,16 +215,18 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	if in.cfg.MaxTaskIdle < 0 {
 		idle = -1 // of any unit
 	}
-	began := time.Now()
+	began, opened := time.Now(), func() {}
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
 		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
 		Globals:    in.globals.shared(),
 		Partitions: func(topic string) int32 { return in.topics[topic].Partitions },
+		Opens:      func(t *task.Task) { _, opened = in.pulses.enter(t.Peek) },
 	}, func(task.Store) (*state.Store, error) {
 		next++
 		return s.stores[next-1], nil
 	})
+	opened()
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,109 @@ package instance
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"time"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 
+	"github.com/leatstream/leat/internal/changelog"
+	"github.com/leatstream/leat/internal/pulse"
+	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/worker"
 )
+
+// pulses are those of all goroutines that run code of the application: the workers', for
+// as long as they work, and others' while they open a task or take in records.
+type pulses struct {
+	mu     sync.Mutex // held over no call
+	live   map[*pulse.Pulse]struct{}
+	stalls map[*pulse.Pulse]*pulse.Stall
+}
+
+func (ps *pulses) add(p *pulse.Pulse) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.live == nil {
+		ps.live = map[*pulse.Pulse]struct{}{}
+	}
+	ps.live[p] = struct{}{}
+}
+
+func (ps *pulses) remove(p *pulse.Pulse) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.live, p)
+}
+
+// all are those that are live.
+func (ps *pulses) all() map[*pulse.Pulse]struct{} {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return maps.Clone(ps.live)
+}
+
+// enter says that the calling goroutine runs code until it calls the returned function.
+func (ps *pulses) enter(where pulse.Where) (p *pulse.Pulse, leave func()) {
+	p = new(pulse.Pulse)
+	p.Begin()
+	p.Enter(&where)
+	ps.add(p)
+	return p, func() { ps.remove(p) }
+}
+
+// each yields the records of a batch to code, which is at that place with them.
+func (ps *pulses) each(place task.Error, b changelog.Batch) iter.Seq[changelog.Record] {
+	return func(yield func(changelog.Record) bool) {
+		if len(b.Records) == 0 {
+			return
+		}
+		var at atomic.Int64
+		p, leave := ps.enter(func() task.Error {
+			e := place
+			e.Offset = at.Load()
+			return e
+		})
+		defer leave()
+		for _, r := range b.Records {
+			at.Store(r.Offset)
+			p.Answer()
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// inCode are the places of code that runs now, in order.
+func (ps *pulses) inCode() (places []string) {
+	for p := range ps.all() {
+		if place, ok := p.Code(); ok {
+			places = append(places, place)
+		}
+	}
+	slices.Sort(places)
+	return places
+}
+
+// note takes in what stands still; nil is the end of a stall.
+func (ps *pulses) note(p *pulse.Pulse, s *pulse.Stall) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.stalls == nil {
+		ps.stalls = map[*pulse.Pulse]*pulse.Stall{}
+	}
+	if ps.stalls[p] = s; s == nil {
+		delete(ps.stalls, p)
+	}
+}
+
+// stalled is what stands still.
+func (ps *pulses) stalled() []*pulse.Stall {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return slices.Collect(maps.Values(ps.stalls))
+}
 
 // watchStalls looks for code that does not return: its partitions would wait for
 // ever, since the member's heartbeats go on.
@@ -15,31 +112,45 @@ func (in *Instance) watchStalls(ctx context.Context) error {
 	if in.cfg.StallTimeout <= 0 {
 		return nil
 	}
-	watches := map[*worker.Worker]*worker.Watch{}
-	in.mu.Lock()
-	for _, w := range in.workers {
-		watches[w] = w.Watch()
-	}
-	in.mu.Unlock()
+	watches := map[*pulse.Pulse]*pulse.Watch{}
+	told := map[*pulse.Pulse]bool{}
 	for range every(ctx, in.cfg.StallTimeout/4) {
-		for w, watch := range watches {
-			if s, news := watch.Look(in.cfg.StallTimeout); news {
-				in.stalled(w, s)
+		live := in.pulses.all()
+		for p := range live {
+			if watches[p] == nil {
+				watches[p] = p.Watch()
+			}
+			if s, news := watches[p].Look(in.cfg.StallTimeout); news {
+				told[p] = s != nil
+				in.stalled(p, s)
 			}
 		}
+		maps.DeleteFunc(watches, func(p *pulse.Pulse, _ *pulse.Watch) bool {
+			_, there := live[p]
+			if !there && told[p] {
+				in.stalled(p, nil)
+			}
+			if !there {
+				delete(told, p)
+			}
+			return !there
+		})
 	}
 	return nil
 }
 
-// stalled notes the stall of a worker; nil is the end of one.
-func (in *Instance) stalled(w *worker.Worker, s *worker.Stall) {
-	in.mu.Lock()
-	if s == nil {
-		delete(in.mu.stalls, w)
-	} else {
-		in.mu.stalls[w] = s
+// beating is what a worker runs, with its pulse among the others.
+func (in *Instance) beating(w *worker.Worker) func(context.Context) error {
+	return func(ctx context.Context) error {
+		in.pulses.add(w.Pulse())
+		defer in.pulses.remove(w.Pulse())
+		return w.Run(ctx)
 	}
-	in.mu.Unlock()
+}
+
+// stalled notes that a goroutine has stalled; nil is the end of that.
+func (in *Instance) stalled(p *pulse.Pulse, s *pulse.Stall) {
+	in.pulses.note(p, s)
 	if s == nil {
 		in.log.Info("code that had not returned has gone on")
 		return
@@ -47,30 +158,4 @@ func (in *Instance) stalled(w *worker.Worker, s *worker.Stall) {
 	in.log.Error("code does not return; its partitions, and those of the tasks beside it, wait", "where", s.String(),
 		"task", s.Where.Task, "node", s.Where.Node, "topic", s.Where.Topic, "partition", s.Where.Partition, "offset", s.Where.Offset,
 		"since", s.Since, "stack", string(s.Stack))
-}
-
-// ErrStuck is wrapped by the error of Run if code of the application did not return
-// when the process was to stop.
-var ErrStuck = errors.New("code of the application does not return, and was left behind")
-
-// awaitAll waits for the instance's goroutines, but not for ever for one that is in
-// code that does not return.
-func (in *Instance) awaitAll() error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		in.wg.Wait()
-	}()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-time.After(in.cfg.ShutdownTimeout):
-		}
-		for _, w := range in.workers {
-			if place, in := w.UserCode(); in {
-				return fmt.Errorf("%s: %w", place, ErrStuck)
-			}
-		}
-	}
 }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/leatstream/leat/internal/assign"
 	"github.com/leatstream/leat/internal/kafka"
+	"github.com/leatstream/leat/internal/pulse"
 	"github.com/leatstream/leat/internal/task"
-	"github.com/leatstream/leat/internal/worker"
 )
 
 // A Status is what an instance has to say of itself.
@@ -17,7 +17,7 @@ type Status struct {
 	Records   int64 // processed since the start
 	Commits   int64
 	Dropped   map[string]int64 // records without effect, by reason
-	Stalled   []*worker.Stall
+	Stalled   []*pulse.Stall
 	Paused    bool // everything
 	PausedAt  []kafka.TopicPartition
 }
@@ -45,9 +45,7 @@ func (in *Instance) Status() (st Status) {
 	slices.SortFunc(st.Restoring, assign.Task.Compare)
 	slices.SortFunc(st.Running, assign.Task.Compare)
 	st.Paused, st.PausedAt = in.mu.pauses.list()
-	for _, s := range in.mu.stalls {
-		st.Stalled = append(st.Stalled, s)
-	}
+	st.Stalled = in.pulses.stalled()
 	for _, w := range in.workers {
 		records, commits := w.Processed()
 		st.Records += records

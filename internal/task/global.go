@@ -48,6 +48,9 @@ func (g Global) Open(eng engine.Engine, env GlobalEnv) (w *Whole, err error) {
 	return w, nil
 }
 
+// Place is where a partition's records go, for telling of code that has one in hand.
+func (w *Whole) Place(partition int32) Error { return w.intake(partition).Place }
+
 // Readable returns why a table that has been filled cannot be read; nil if it can.
 func (w *Whole) Readable() (err error) {
 	if w.made == nil {

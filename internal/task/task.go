@@ -24,6 +24,7 @@ type Env struct {
 	MaxRecord   int                      // bytes of an output record; 0: no limit
 	Counts      []int32                  // partitions of each source topic; nil: every topic has the task's
 	Partitions  func(topic string) int32 // of a topic that is written, 0 if it is not known; asked for custom partitioners alone
+	Opens       func(*Task)              // is told of the task, for Peek, before its nodes are opened; may be nil
 }
 
 // A Task is one running partition of a sub-topology. It belongs to one goroutine
@@ -113,6 +114,9 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		in.absent = env.Counts != nil && partition >= env.Counts[i]
 		in.place = len(t.inputs)
 		t.inputs = append(t.inputs, in)
+	}
+	if env.Opens != nil {
+		env.Opens(t)
 	}
 	for i := len(sub.Nodes) - 1; i >= 0; i-- { // children first: a parent finds its readers
 		if err := t.open(i); err != nil {

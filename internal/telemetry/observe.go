@@ -15,7 +15,7 @@ type Snapshot struct {
 	Ready      bool
 	Paused     bool
 	Tasks      map[string]int // by state
-	Stalled    int            // workers
+	Stalled    int            // places
 	Rebalances int64
 	Processed  int64
 	Commits    int64
@@ -91,7 +91,7 @@ func (m *Metrics) gauges() (g gauges, all []metric.Observable, err error) {
 	gauge(&g.ready, "leat.ready", "", "Whether the process has its tasks and none is restoring.")
 	gauge(&g.paused, "leat.paused", "", "Whether the whole process is paused.")
 	gauge(&g.tasks, "leat.tasks", "", "Tasks of this process by state.")
-	gauge(&g.stalled, "leat.tasks.stalled", "", "Workers in code that has not returned for longer than the stall time-out.")
+	gauge(&g.stalled, "leat.tasks.stalled", "", "Places at which code has not returned for longer than the stall time-out.")
 	gauge(&g.lag, "leat.lag.records", "", "Records of a partition that are not committed as processed.")
 	gauge(&g.restoring, "leat.restore.remaining", "", "Changelog offsets that a store partition is behind.")
 	gauge(&g.memory, "leat.state.memory", "By", "Memory that changes and caches of a store take.")

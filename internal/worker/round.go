@@ -64,7 +64,7 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 		return 0, err
 	}
 	for ; n < turn; n++ {
-		w.pulse.answer()
+		w.pulse.Answer()
 		if looks(n) && time.Since(began) >= w.cfg.CommitInterval {
 			break // slow code: others wait, and the commit
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/pulse"
 	"github.com/leatstream/leat/internal/task"
 )
 
@@ -25,6 +26,7 @@ type Run struct {
 	points atomic.Pointer[[]task.Point] // as last committed
 	levels levels
 	paused atomic.Bool
+	where  pulse.Where // its code is
 
 	queued  bool         // in the worker's list of tasks with records
 	timed   bool         // in the worker's list of tasks with wall-clock timers

@@ -50,6 +50,12 @@ func (s *shares) read() (spent [numShares]time.Duration, now Share, lasts time.D
 	return spent, s.mu.now, lasts
 }
 
+// busy reports whether the worker processes now.
+func (s *shares) busy() bool {
+	_, now, _ := s.read()
+	return now == Busy
+}
+
 // blocked says that the worker waits for brokers until the returned function is
 // called.
 func (w *Worker) blocked() func() {

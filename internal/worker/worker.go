@@ -15,6 +15,7 @@ import (
 	"github.com/leatstream/leat/internal/fetch"
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/member"
+	"github.com/leatstream/leat/internal/pulse"
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/internal/telemetry"
@@ -86,7 +87,7 @@ type Worker struct {
 	pool     task.Pool      // of memory for what the tasks write
 
 	shares    shares
-	pulse     pulse
+	pulse     pulse.Pulse
 	drops     [task.DropReasons]atomic.Int64
 	processed atomic.Int64
 	commits   atomic.Int64
@@ -102,10 +103,12 @@ type command struct {
 
 // New returns a worker. Run must be called.
 func New(cfg Config) *Worker {
-	return &Worker{
+	w := &Worker{
 		cfg: cfg, Inbox: fetch.NewInbox(), commands: make(chan command), done: make(chan struct{}),
 		runs: map[*Run]struct{}{}, feeds: map[*fetch.Feed]*Run{},
 	}
+	w.pulse.Busy = w.shares.busy
+	return w
 }
 
 // Processed is how many records the worker has processed, and how many times it
@@ -121,6 +124,15 @@ func (w *Worker) Dropped() (d task.Drops) {
 		d[i] = w.drops[i].Load()
 	}
 	return d
+}
+
+// Pulse shows from outside whether the worker gets on.
+func (w *Worker) Pulse() *pulse.Pulse { return &w.pulse }
+
+// enter says that the code of a task runs until the returned function is called.
+func (w *Worker) enter(r *Run) (leave func()) {
+	w.pulse.Enter(&r.where)
+	return w.pulse.Leave
 }
 
 // Unflushed is how many bytes of committed changes the engine did not have at the
@@ -170,7 +182,7 @@ func (w *Worker) command(ctx context.Context, c command) error {
 // fenced, or until something fails that only the whole process can answer.
 func (w *Worker) Run(ctx context.Context) (err error) {
 	defer close(w.done)
-	w.pulse.begin()
+	w.pulse.Begin()
 	if err := w.open(ctx); err != nil {
 		return err
 	}
@@ -335,6 +347,7 @@ func (w *Worker) obey(ctx context.Context, c command) (stop bool, err error) {
 
 func (w *Worker) add(r *Run) {
 	r.Task.Share(&w.pool)
+	r.where = r.Task.Peek
 	r.last = make([]sent, len(r.Task.Stores()))
 	r.waits = make([][]taken, len(r.Feeds))
 	r.levels.init(len(r.Feeds), len(r.last))

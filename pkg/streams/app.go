@@ -44,8 +44,8 @@ func New(t *topology.Topology, cfg Config) (*App, error) {
 	return a, nil
 }
 
-// ErrStuck is wrapped by the error of Run if code of the topology did not return when
-// the process was to stop. Its goroutine is left behind, with the stores open: nothing
+// ErrStuck is wrapped by the error of Run if code of the topology, or whatever else, did
+// not return when the process was to stop. Its goroutine is left behind, with the stores open: nothing
 // is left to do but to end the process.
 var ErrStuck = instance.ErrStuck
 
@@ -128,8 +128,9 @@ type Status struct {
 }
 
 // A Stall is code of the topology that has not returned for longer than
-// Config.StallTimeout. Topic is empty where a timer or a commit called it, Task too
-// where it is none of the topology's.
+// Config.StallTimeout. Topic is empty where a timer or a commit called it, or the opening
+// of the task; Task is "global" where it fills the table Node, and empty where it is none
+// of the topology's.
 type Stall struct {
 	Task, Node string
 	Topic      string

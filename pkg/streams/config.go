@@ -61,7 +61,8 @@ type Config struct {
 	// is silent: 10 s by default. It bounds how long a consumer downstream waits
 	// behind a dead process that nobody has fenced.
 	TransactionTimeout time.Duration
-	// ShutdownTimeout bounds how long Run takes to stop: 30 s by default.
+	// ShutdownTimeout bounds how long Run takes to stop, whether code of the topology
+	// returns or not: 30 s by default.
 	ShutdownTimeout time.Duration
 	// StallTimeout is when code of the topology that does not return is taken for
 	// stuck: 60 s by default. It is logged with its stack, and is in Status. A
