@@ -149,8 +149,8 @@ func TestTopologyFromTopics(t *testing.T) {
 	})
 }
 
-// forget does to the group and to topics what a reset from another machine does.
-func (w *world) forget(topics ...string) {
+// reset does to the group and to topics what a reset from another machine does.
+func (w *world) reset(topics ...string) {
 	w.t.Helper()
 	cl := w.client()
 	defer cl.Close()
@@ -210,7 +210,7 @@ func TestTopologyAfterReset(t *testing.T) {
 					}
 				}
 				if len(c.forget) > 0 {
-					w.forget(c.forget...)
+					w.reset(c.forget...)
 				}
 				if cfg.Plan = plan(c.then); c.refused {
 					if err := w.end(cfg); !errors.Is(err, ErrTopologyChanged) || !strings.Contains(err.Error(), "delete "+file) {
