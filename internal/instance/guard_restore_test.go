@@ -242,7 +242,7 @@ func TestLostGround(t *testing.T) {
 			if _, err := req.RequestWith(context.Background(), cl); err != nil {
 				t.Fatal(err)
 			}
-		}, []string{"no committed offsets", changelogTopic + "[0] holds state", "set the group's offsets to where the state was true", `delete the internal topics of "app" and start from nothing`}},
+		}, []string{"no committed offsets", changelogTopic + "[0] holds state", "set the group's offsets to where the state was true", `or reset "app", and it starts from nothing`}},
 		"records": {func(t *testing.T, w *world) {
 			w.putKeys("words", "x", "x")
 			if err := w.c.DeleteRecords("words", 0, 3); err != nil {
@@ -306,6 +306,8 @@ func TestBeginnings(t *testing.T) {
 		log := &journal{}
 		cfg.Log = slog.New(log)
 		told := func(message string) (out []string) {
+			log.mu.Lock()
+			defer log.mu.Unlock()
 			for _, e := range log.entries {
 				if strings.HasPrefix(e.message, message) {
 					out = append(out, fmt.Sprintf("%v%v %v", e.attrs["topic"], e.attrs["partitions"], e.attrs["begins"]))

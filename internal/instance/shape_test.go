@@ -220,8 +220,8 @@ func TestTopologyAfterReset(t *testing.T) {
 				}
 				in, stop := w.start(cfg)
 				time.Sleep(20 * time.Second)
-				want := in.shapeText()
 				stop()
+				want := in.shapeText()
 				if text, err := os.ReadFile(file); err != nil || string(text) != want || !strings.Contains(want, ofOthers) {
 					t.Errorf("the file holds %q, %v", text, err)
 				}
