@@ -99,6 +99,13 @@ func (ps *pulses) note(p *pulse.Pulse, s *pulse.Stall) {
 	}
 }
 
+// stands reports whether a goroutine stood still when it was last looked at.
+func (ps *pulses) stands(p *pulse.Pulse) bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.stalls[p] != nil
+}
+
 // stalled is what stands still.
 func (ps *pulses) stalled() []*pulse.Stall {
 	ps.mu.Lock()
@@ -113,7 +120,6 @@ func (in *Instance) watchStalls(ctx context.Context) error {
 		return nil
 	}
 	watches := map[*pulse.Pulse]*pulse.Watch{}
-	told := map[*pulse.Pulse]bool{}
 	for range every(ctx, in.cfg.StallTimeout/4) {
 		live := in.pulses.all()
 		for p := range live {
@@ -121,17 +127,13 @@ func (in *Instance) watchStalls(ctx context.Context) error {
 				watches[p] = p.Watch()
 			}
 			if s, news := watches[p].Look(in.cfg.StallTimeout); news {
-				told[p] = s != nil
 				in.stalled(p, s)
 			}
 		}
 		maps.DeleteFunc(watches, func(p *pulse.Pulse, _ *pulse.Watch) bool {
 			_, there := live[p]
-			if !there && told[p] {
+			if !there && in.pulses.stands(p) {
 				in.stalled(p, nil)
-			}
-			if !there {
-				delete(told, p)
 			}
 			return !there
 		})
