@@ -18,6 +18,7 @@ type event struct {
 	ImportPath  string // of build output, instead of Package
 	Test        string
 	Output      string
+	OutputType  string // "error" and "error-continue" are a test's own
 	Elapsed     float64
 	FailedBuild string // the ImportPath whose build failed
 }
@@ -28,11 +29,12 @@ type report struct {
 	passed, failed, skipped int
 
 	output   map[string]*strings.Builder // by package or package and test, until that ends
+	errors   map[string]*strings.Builder // what of it are errors
 	packages map[string]*report          // the counts of each package
 }
 
 func newReport(w io.Writer) *report {
-	return &report{w: w, output: make(map[string]*strings.Builder), packages: make(map[string]*report)}
+	return &report{w: w, output: make(map[string]*strings.Builder), errors: make(map[string]*strings.Builder), packages: make(map[string]*report)}
 }
 
 func (r *report) String() string {
@@ -63,7 +65,10 @@ func (r *report) read(in io.Reader) error {
 func (r *report) add(e event) {
 	switch {
 	case strings.HasSuffix(e.Action, "output"): // also build-output
-		r.text(e.Package+e.ImportPath, e.Test).WriteString(e.Output)
+		text(r.output, e.Package+e.ImportPath, e.Test).WriteString(e.Output)
+		if strings.HasPrefix(e.OutputType, "error") {
+			text(r.errors, e.Package, e.Test).WriteString(e.Output)
+		}
 	case e.Test != "":
 		r.endTest(e)
 	case e.Action == "pass" || e.Action == "fail":
@@ -80,7 +85,8 @@ func (r *report) endTest(e event) {
 	case "fail":
 		r.failed++
 		p.failed++
-		fmt.Fprintf(r.w, "FAILED %s %s\n%s", e.Package, e.Test, r.take(e.Package, e.Test))
+		// What is wrong comes first: it is what is left where only the head of this is shown.
+		fmt.Fprintf(r.w, "FAILED %s %s\n%s%s", e.Package, e.Test, text(r.errors, e.Package, e.Test), r.take(e.Package, e.Test))
 	case "skip":
 		r.skipped++
 		p.skipped++
@@ -124,19 +130,20 @@ func (r *report) counts(pkg string) *report {
 	return r.packages[pkg]
 }
 
-func (r *report) text(pkg, test string) *strings.Builder {
+func text(of map[string]*strings.Builder, pkg, test string) *strings.Builder {
 	key := pkg + " " + test
-	if r.output[key] == nil {
-		r.output[key] = new(strings.Builder)
+	if of[key] == nil {
+		of[key] = new(strings.Builder)
 	}
-	return r.output[key]
+	return of[key]
 }
 
 // take returns the output of a package or test, and forgets it.
 func (r *report) take(pkg, test string) string {
-	text := r.text(pkg, test).String()
+	s := text(r.output, pkg, test).String()
 	delete(r.output, pkg+" "+test)
-	return text
+	delete(r.errors, pkg+" "+test)
+	return s
 }
 
 var position = regexp.MustCompile(`(?m)^\s*\S+\.go:\d+: `)

@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 		"fail": {
 			body:   "func TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { t.Log(\"before\"); t.Error(\"wrong\") }",
 			counts: "1 passed, 1 failed, 0 skipped",
-			prints: []string{"FAILED x TestB\n", "x_test.go:6: before\n", "x_test.go:6: wrong\n", "FAILED x "},
+			prints: []string{"FAILED x TestB\n    x_test.go:6: wrong\n", "x_test.go:6: before\n    x_test.go:6: wrong\n", "FAILED x "},
 		},
 		"skip": {
 			body:   "func TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { t.Skip(\"SKIPPED: real Kafka: none\") }",
