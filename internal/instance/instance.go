@@ -405,6 +405,7 @@ func (in *Instance) workerConfig(i int) worker.Config {
 		FlushBytes:         in.cfg.FlushBytes / int64(in.cfg.Workers),
 		MaxRecord:          in.cfg.MaxRecord,
 		BufferBytes:        in.cfg.unsent(),
+		BufferRecords:      in.cfg.unsentRecords(),
 		TransactionBytes:   in.cfg.written(),
 		Engine:             in.engine,
 		CacheBytes:         &in.cache,

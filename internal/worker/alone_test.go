@@ -64,7 +64,7 @@ func alone(t testing.TB, eng engine.Engine, tasks int) (w *Worker, runs []*Run) 
 	cache.Store(16 << 20)
 	w = New(Config{
 		TransactionalID: "app-0", TransactionTimeout: time.Minute, CommitInterval: time.Hour, FlushInterval: time.Hour, FlushBytes: 16 << 20,
-		BufferBytes: 4 << 20, MaxRecord: 1 << 20, Engine: eng, CacheBytes: &cache, Kafka: &prompt{},
+		BufferBytes: 4 << 20, BufferRecords: 1 << 17, MaxRecord: 1 << 20, Engine: eng, CacheBytes: &cache, Kafka: &prompt{},
 		Owner: &owner{id: member.Identity{MemberID: "member", Generation: 1}}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := w.open(t.Context()); err != nil {

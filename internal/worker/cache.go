@@ -26,8 +26,13 @@ func (w *Worker) unweigh(r *Run) {
 	w.stores -= len(r.levels.bytes)
 }
 
-// allowance is what the worker's stores may hold together.
-func (w *Worker) allowance() int64 { return w.cfg.CacheBytes.Load() * int64(w.stores) }
+// allowance is what the worker's stores may hold together. They leave to the producer what
+// it takes, but for a third: with few records on their way, because reading the engine is
+// what takes time, they have nearly all.
+func (w *Worker) allowance() int64 {
+	all := w.cfg.CacheBytes.Load() * int64(w.stores)
+	return max(all-w.p.slab.bytes(), all/3)
+}
 
 // tight reports whether they hold more.
 func (w *Worker) tight() bool { return w.held > w.allowance() }

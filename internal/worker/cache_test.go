@@ -51,6 +51,7 @@ func TestIdleStoresLendTheirMemory(t *testing.T) {
 	share.Store(10_000)
 	eng := memory.New()
 	w := New(Config{CacheBytes: &share, Engine: eng})
+	w.p = &producer{slab: *newSlab()}
 	var runs []*Run
 	for p := range int32(10) {
 		tsk, err := task.New(counter(), p, task.Env{App: "app"}, func(s task.Store) (*state.Store, error) {
@@ -89,4 +90,32 @@ func TestIdleStoresLendTheirMemory(t *testing.T) {
 	if small.Bytes() < before {
 		t.Errorf("the small store has %d bytes, and had %d", small.Bytes(), before)
 	}
+}
+
+// What waits to be sent takes from the memory for entries, but never all; and it is given
+// back when less waits.
+func TestRecordsOnTheirWayTakeFromEntries(t *testing.T) {
+	const records, stores = 12 * slabSize, 2
+	var share atomic.Int64
+	share.Store(records * RecordBytes)
+	w := New(Config{CacheBytes: &share})
+	w.stores, w.p = stores, &producer{slab: *newSlab()}
+	check := func(what string, want int64) {
+		t.Helper()
+		if got := w.allowance(); got != want*RecordBytes {
+			t.Errorf("%s: entries may take as much as %d records, want %d", what, got/RecordBytes, want)
+		}
+	}
+	check("nothing is sent", stores*records)
+	acknowledge(hand(&w.p.slab, records), nil)
+	check("as much as a store's share", records)
+	acknowledge(hand(&w.p.slab, records), nil)
+	check("more, but the first are used again", records)
+	hand(&w.p.slab, 2*records)
+	check("as much as there is", stores*records/3)
+	w.p.next()
+	hand(&w.p.slab, slabSize)
+	w.p.next()
+	w.p.next()
+	check("a transaction later", stores*records-2*slabSize)
 }

@@ -112,7 +112,7 @@ func (r *rig) start() {
 	cache.Store(1 << 20)
 	r.cfg = Config{
 		TransactionalID: "app-rig-0", TransactionTimeout: 10 * time.Second, CommitInterval: 100 * time.Millisecond,
-		Linger: 5 * time.Millisecond, FlushInterval: time.Second, FlushBytes: 1 << 20, MaxRecord: 1 << 20, BufferBytes: 4 << 20,
+		Linger: 5 * time.Millisecond, FlushInterval: time.Second, FlushBytes: 1 << 20, MaxRecord: 1 << 20, BufferBytes: 4 << 20, BufferRecords: 1 << 17,
 		Engine: r.eng, CacheBytes: &cache, Kafka: Brokers{r.Opts, r.group, r.cl}, Owner: r.owner, Log: slog.New(slog.DiscardHandler),
 		Reopen: func(runs []*Run, _ error) {
 			r.mu.Lock()

@@ -20,6 +20,10 @@ type slab struct {
 
 const slabSize = 512
 
+// RecordBytes is what a record takes, in bytes, that waits to be sent, without key and
+// value: itself, and what the client has for it.
+const RecordBytes = 256
+
 // A chunk is some records of a slab.
 type chunk struct {
 	records [slabSize]kgo.Record
@@ -117,12 +121,15 @@ func (s *slab) reset() {
 	}
 	clear(s.chunks)
 	s.chunks, s.n = s.chunks[:0], 0
-	if keep := 4 * max(1, s.most); len(s.spare) > keep {
+	if keep := 2 * max(1, s.most); len(s.spare) > keep {
 		clear(s.spare[keep:])
 		s.spare = s.spare[:keep] // a burst is over
 	}
 	s.most = 0
 }
+
+// bytes is what the slab takes.
+func (s *slab) bytes() int64 { return int64(len(s.chunks)+len(s.spare)) * slabSize * RecordBytes }
 
 // drop forgets the records: a producer may still hold some.
 func (s *slab) drop() { *s = slab{} }

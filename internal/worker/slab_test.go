@@ -100,7 +100,7 @@ func TestSlabShrinks(t *testing.T) {
 	}
 	hand(s, 1)
 	s.reset()
-	if n := len(s.spare); n != 4 {
+	if n := len(s.spare); n != 2 {
 		t.Errorf("%d chunks are spare when it is over", n)
 	}
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Engine             engine.Engine
 	MaxRecord          int
 	BufferBytes        int           // of records that the producer holds before sending waits; more than MaxRecord
+	BufferRecords      int           // as many of them
 	TransactionBytes   int64         // of records, with which a transaction is committed whatever the interval; 0: no limit
 	CacheBytes         *atomic.Int64 // that a store may keep in memory, on average
 	Kafka              Kafka
