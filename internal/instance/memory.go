@@ -5,8 +5,8 @@ import "github.com/leatstream/leat/internal/worker"
 // The memory budget is for what waits and what is kept: three sixteenths of it for records
 // that were read, an eighth for the keys and values of those that were written and are not
 // committed, the rest for the entries of stores. Of that a worker's stores leave to its
-// producer what it holds for each record beside key and value. While stores are restored the readers of changelogs take what entries
-// do not yet.
+// producer what it holds for each record beside key and value. While stores are restored
+// the readers of changelogs take what entries do not yet.
 
 // readAhead is how many bytes of records may wait for the tasks.
 func (c *Config) readAhead() int64 { return c.MemoryBudget * 3 / 16 }
