@@ -9,6 +9,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"slices"
 )
 
 // ErrCorrupt is wrapped by errors of an engine that found its data damaged.
@@ -114,21 +115,30 @@ type Batch struct {
 
 // Set adds a write of key. A nil value is written as an empty one.
 func (b *Batch) Set(ns Namespace, key, value []byte) {
-	b.Ops = append(b.Ops, Op{Set, ns, key, value})
+	b.add(Op{Set, ns, key, value})
 	b.bytes += len(key) + len(value)
 }
 
 // Delete adds a removal of key.
 func (b *Batch) Delete(ns Namespace, key []byte) {
-	b.Ops = append(b.Ops, Op{Delete, ns, key, nil})
+	b.add(Op{Delete, ns, key, nil})
 	b.bytes += len(key)
 }
 
 // DeleteBelow adds a removal of every key less than key. It costs no more for many
 // keys than for few where the engine can help it.
 func (b *Batch) DeleteBelow(ns Namespace, key []byte) {
-	b.Ops = append(b.Ops, Op{DeleteBelow, ns, key, nil})
+	b.add(Op{DeleteBelow, ns, key, nil})
 	b.bytes += len(key)
+}
+
+// add doubles what is full: append alone adds a quarter to a long slice, and by the time a
+// batch has its size, each change has been copied four times.
+func (b *Batch) add(op Op) {
+	if len(b.Ops) == cap(b.Ops) {
+		b.Ops = slices.Grow(b.Ops, max(64, len(b.Ops)))
+	}
+	b.Ops = append(b.Ops, op)
 }
 
 // SetPosition records the position of ns that holds once b is applied.

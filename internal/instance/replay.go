@@ -322,9 +322,15 @@ const (
 )
 
 // write hands what was applied to the engine. What is written loosely a crash may lose:
-// that of a restore, or of a copy that still lacks much, which the engine takes faster.
+// that of a restore, or of a copy that still lacks much, which the engine takes faster. It
+// takes all that is much faster so, and the position alone, after it, makes that stay.
 func (r *replay) write(loosely bool) error {
-	r.waits, r.written, r.restorer.Loose = 0, time.Now(), loosely
+	much := !loosely && r.waits >= restoreBytes
+	r.waits, r.written, r.restorer.Loose = 0, time.Now(), loosely || much
+	if err := r.restorer.Write(r.pos); err != nil || !much {
+		return err
+	}
+	r.restorer.Loose = false
 	return r.restorer.Write(r.pos)
 }
 

@@ -274,13 +274,16 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		ctx, cancel = context.WithTimeout(ctx, sourceInterval)
 		defer cancel()
 	}
-	var mu sync.Mutex // partitions of different leaders come at the same time
+	turn := make(chan struct{}, 1) // partitions of different leaders come at the same time
+	var pace pace
 	err := f.reader.Run(ctx, all.targets(), func(b changelog.Batch) error {
-		mu.Lock()
-		defer mu.Unlock()
+		turn <- struct{}{}
+		defer func() { <-turn }()
+		began := time.Now()
 		if err := all.apply(b); err != nil {
 			return err
 		}
+		pace.rest(ctx, time.Since(began))
 		if t := of[b.TopicPartition]; wanted[t] {
 			return f.warm(t)
 		}
@@ -306,6 +309,27 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 	}
 	return interrupted(ctx, err)
 }
+
+// A pace makes copying rest as long as it works: nobody waits for it, and those who process
+// need the CPUs. Where these are taken it takes longer, and rests longer.
+type pace struct{ worked time.Duration }
+
+// rest takes note of work, and rests if that has become some.
+func (p *pace) rest(ctx context.Context, worked time.Duration) {
+	if p.worked += worked; p.worked < paceStep {
+		return
+	}
+	select {
+	case <-time.After(min(p.worked, paceMost)):
+	case <-ctx.Done():
+	}
+	p.worked = 0
+}
+
+const (
+	paceStep = 5 * time.Millisecond
+	paceMost = time.Second
+)
 
 // sourceInterval is how often the group is asked where it has come to with sources that
 // serve as changelogs: who takes a task over reads what was processed since.

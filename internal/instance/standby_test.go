@@ -204,7 +204,8 @@ func (e *looseEngine) Write(b *engine.Batch) error {
 	return e.Engine.Write(b)
 }
 
-// A copy that lacks much is written as a restore is, which may be lost; one that keeps up stays.
+// A copy that lacks much is written as a restore is, which may be lost; one that keeps up stays,
+// and if what came is much, it is made to stay by what is written after it.
 func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	t.Parallel()
 	eng := &looseEngine{Engine: memory.New()}
@@ -226,6 +227,14 @@ func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	}
 	if want := append(slices.Repeat([]bool{true}, 3), slices.Repeat([]bool{false}, 11)...); !slices.Equal(eng.loose, want) {
 		t.Errorf("loose: %v", eng.loose)
+	}
+	eng.loose = nil
+	record := changelog.Record{Key: []byte("k"), Value: make([]byte, restoreBytes), Offset: 14}
+	if err := r.apply(changelog.Batch{Records: []changelog.Record{record}, Next: 15, End: 15}); err != nil {
+		t.Fatal(err)
+	}
+	if pos, ok := store.Position(); !ok || pos.Offset != 15 || !slices.Equal(eng.loose, []bool{true, false}) {
+		t.Errorf("much at once: loose %v, up to %v", eng.loose, pos)
 	}
 }
 
@@ -288,5 +297,27 @@ func TestSourceAsChangelogIsFollowed(t *testing.T) {
 			t.Error("nothing was taken over")
 		}
 		stop()
+	})
+}
+
+// Copying rests as long as it has worked, but not after every record; and not when it is over.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var p pace
+		rests := func(worked, want time.Duration) {
+			t.Helper()
+			began := time.Now()
+			if p.rest(ctx, worked); time.Since(began) != want {
+				t.Errorf("after %v it rests %v, want %v", worked, time.Since(began), want)
+			}
+		}
+		rests(3*time.Millisecond, 0)
+		rests(4*time.Millisecond, 7*time.Millisecond)
+		rests(time.Millisecond, 0)
+		rests(time.Minute, time.Second)
+		cancel()
+		rests(time.Second, 0)
 	})
 }

@@ -91,6 +91,11 @@ func (o Options) pebble(files vfs.FS, lock *pebbledb.Lock, f *fuse) *pebbledb.Op
 		// but half of the CPUs are for processing.
 		CompactionConcurrencyRange: func() (lower, upper int) { return 1, max(1, runtime.GOMAXPROCS(0)/2) },
 
+		// A copy of a task with some hundred thousand entries comes as a few tables on top
+		// of each other. From two on, the default, Pebble would merge them at the very moment
+		// at which the task moves here. For a Get it makes no difference up to four.
+		L0CompactionThreshold: 8,
+
 		// Not FormatNewest: an upgrade of Pebble must not raise what is on
 		// disk by itself. This is the first one with MinLZ.
 		FormatMajorVersion: pebbledb.FormatTableFormatV6,
