@@ -39,6 +39,7 @@ type replay struct {
 	gathers  int       // bytes before they are written
 	waits    int       // bytes that are applied but not written
 	written  time.Time // when last
+	keepsUp  bool      // and then it lacked no more than a copy may
 	level    level     // for others to read
 }
 
@@ -322,12 +323,13 @@ const (
 )
 
 // write hands what was applied to the engine. What is written loosely a crash may lose:
-// that of a restore, or of a copy that still lacks much, which the engine takes faster. It
-// takes all that is much faster so, and the position alone, after it, makes that stay.
+// that of a restore, or of a copy that still lacks much, which the engine takes faster. So
+// it takes the last of what was lacking, too, if that is much, and the position alone, after
+// it, makes it stay. Not what comes later: tasks that run would wait for each of these.
 func (r *replay) write(loosely bool) error {
-	much := !loosely && r.waits >= restoreBytes
-	r.waits, r.written, r.restorer.Loose = 0, time.Now(), loosely || much
-	if err := r.restorer.Write(r.pos); err != nil || !much {
+	last := !loosely && !r.keepsUp && r.waits >= restoreBytes
+	r.waits, r.written, r.keepsUp, r.restorer.Loose = 0, time.Now(), !loosely, loosely || last
+	if err := r.restorer.Write(r.pos); err != nil || !last {
 		return err
 	}
 	r.restorer.Loose = false

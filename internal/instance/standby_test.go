@@ -204,8 +204,8 @@ func (e *looseEngine) Write(b *engine.Batch) error {
 	return e.Engine.Write(b)
 }
 
-// A copy that lacks much is written as a restore is, which may be lost; one that keeps up stays,
-// and if what came is much, it is made to stay by what is written after it.
+// A copy that lacks much is written as a restore is, which may be lost; one that keeps up stays.
+// If the last that was lacking is much, what is written after it makes it stay.
 func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	t.Parallel()
 	eng := &looseEngine{Engine: memory.New()}
@@ -228,13 +228,19 @@ func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	if want := append(slices.Repeat([]bool{true}, 3), slices.Repeat([]bool{false}, 11)...); !slices.Equal(eng.loose, want) {
 		t.Errorf("loose: %v", eng.loose)
 	}
-	eng.loose = nil
-	record := changelog.Record{Key: []byte("k"), Value: make([]byte, restoreBytes), Offset: 14}
-	if err := r.apply(changelog.Batch{Records: []changelog.Record{record}, Next: 15, End: 15}); err != nil {
-		t.Fatal(err)
-	}
-	if pos, ok := store.Position(); !ok || pos.Offset != 15 || !slices.Equal(eng.loose, []bool{true, false}) {
-		t.Errorf("much at once: loose %v, up to %v", eng.loose, pos)
+	for i, c := range []struct {
+		end   int64
+		loose []bool
+	}{{15, []bool{false}}, {100, []bool{true}}, {17, []bool{true, false}}, {18, []bool{false}}} {
+		eng.loose = nil
+		next := int64(15 + i)
+		record := changelog.Record{Key: []byte("k"), Value: make([]byte, restoreBytes), Offset: next - 1}
+		if err := r.apply(changelog.Batch{Records: []changelog.Record{record}, Next: next, End: c.end}); err != nil {
+			t.Fatal(err)
+		}
+		if pos, ok := store.Position(); !ok || pos.Offset != next || !slices.Equal(eng.loose, c.loose) {
+			t.Errorf("much at once, up to %d of %d: loose %v, want %v, at %v", next, c.end, eng.loose, c.loose, pos)
+		}
 	}
 }
 
