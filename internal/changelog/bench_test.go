@@ -68,7 +68,7 @@ func client(b *testing.B, c *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
 func targets(b *testing.B, c *kfake.Cluster, cl *kgo.Client, partitions int32) (targets []Target) {
 	for p := range partitions {
 		tp := kafka.TopicPartition{Topic: topic, Partition: p}
-		ends, err := End(b.Context(), cl, []kafka.TopicPartition{tp})
+		ends, err := kafka.ListOffsets(b.Context(), cl, End, []kafka.TopicPartition{tp})
 		if err != nil {
 			b.Fatal(err)
 		}

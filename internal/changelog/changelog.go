@@ -100,6 +100,9 @@ func NewReader(cl *kgo.Client, cfg Config) *Reader {
 	return &Reader{cl, cfg, kgo.DefaultDecompressor()}
 }
 
+// Connect makes the connections that Run needs for topics, so that it need not.
+func (r *Reader) Connect(ctx context.Context, topics []string) { kafka.Connect(ctx, r.cl, topics) }
+
 // Run reads targets until all of them are at their Until, one of them cannot be
 // read on, apply returns an error, or ctx ends. It returns nil, a
 // *[PartitionError], *[OutOfRangeError], *[TruncatedError] or
@@ -128,12 +131,10 @@ func (r *Reader) Run(ctx context.Context, targets []Target, apply func(Batch) er
 	return run.loop(ctx)
 }
 
-// End returns the ends of partitions, whether what is written there is committed
-// or not: a reader that gets there has seen the outcome of every transaction
-// that was open when End was called.
-func End(ctx context.Context, cl *kgo.Client, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	return kafka.ListOffsets(ctx, cl, kafka.Latest, tps)
-}
+// End is up to where a changelog is restored, whether what is written there is committed
+// or not: a reader that gets there has seen the outcome of every transaction that was open
+// when the brokers were asked for it.
+var End = kafka.Latest
 
 // A Stall tells of a partition that does not get on.
 type Stall struct {

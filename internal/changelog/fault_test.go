@@ -26,7 +26,7 @@ func TestOpenTransaction(t *testing.T) {
 	}{
 		"timeout": {func(*fixture, *kgo.Client) {}, "before after"},
 		"fence": {func(f *fixture, _ *kgo.Client) {
-			if err := kafka.Fence(f.t.Context(), f.Opts, []string{"dead"}, time.Minute); err != nil {
+			if err := kafka.Fence(f.t.Context(), f.Client(), []string{"dead"}, time.Minute); err != nil {
 				f.t.Error(err)
 			}
 		}, "before after"},

@@ -37,7 +37,7 @@ func bubble(t *testing.T, partitions int32, f func(*testing.T, *fixture), opts .
 // target is partition p from an offset to its present end.
 func (f *fixture) target(p int32, from int64) Target {
 	tp := kafka.TopicPartition{Topic: topic, Partition: p}
-	ends, err := End(f.t.Context(), f.cl, []kafka.TopicPartition{tp})
+	ends, err := kafka.ListOffsets(f.t.Context(), f.cl, End, []kafka.TopicPartition{tp})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -128,12 +128,7 @@ func (r *run) outOfRange(ctx context.Context, p *part) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	tps := []kafka.TopicPartition{p.TopicPartition}
-	start, err := kafka.ListOffsets(ctx, r.cl, kafka.Earliest, tps)
-	if err != nil {
-		p.err = err
-		return nil
-	}
-	end, err := kafka.ListOffsets(ctx, r.cl, kafka.Latest, tps)
+	start, end, err := kafka.Bounds(ctx, r.cl, kafka.Latest, tps)
 	if err != nil {
 		p.err = err
 		return nil

@@ -17,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/leatstream/leat/internal/kafka"
 )
 
 // A Feed is one partition that is read from From on.
@@ -131,6 +133,10 @@ func New(opts []kgo.Opt, room int64, broken func(*Feed, error)) (*Fetcher, error
 	}
 	return &Fetcher{cl: cl, broken: broken, room: room, gauge: g, levels: l, feeds: map[string]map[int32]*Feed{}, done: make(chan struct{})}, nil
 }
+
+// Connect makes the connections that feeds of topics need, so that reading them need not
+// wait for that.
+func (f *Fetcher) Connect(ctx context.Context, topics []string) { kafka.Connect(ctx, f.cl, topics) }
 
 // Add begins to read feeds, those of one task. It returns once that has begun, or ctx has
 // ended.

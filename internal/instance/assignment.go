@@ -231,8 +231,8 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 			return nil // taken away again
 		}
 		select {
-		case reader = <-in.readers:
-			defer func() { in.readers <- reader }()
+		case reader = <-in.idle:
+			defer func() { in.idle <- reader }()
 		case <-s.ctx.Done():
 			return nil
 		}

@@ -109,13 +109,9 @@ func (g *globals) fill(ctx context.Context) error {
 			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: p})
 		}
 	}
-	begins, err := kafka.ListOffsets(ctx, g.in.admin, kafka.Earliest, tps)
+	begins, ends, err := kafka.Bounds(ctx, g.in.admin, kafka.LastStable, tps)
 	if err != nil {
-		return fmt.Errorf("global tables: log starts: %w", err)
-	}
-	ends, err := kafka.ListOffsets(ctx, g.in.admin, kafka.LastStable, tps)
-	if err != nil {
-		return fmt.Errorf("global tables: log ends: %w", err)
+		return fmt.Errorf("global tables: log starts and ends: %w", err)
 	}
 	if err := g.trust(begins, ends); err != nil {
 		return err

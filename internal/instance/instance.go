@@ -96,7 +96,9 @@ type Instance struct {
 	follower     *follower
 	workers      []*worker.Worker
 	cache        atomic.Int64           // bytes that one store may keep
-	readers      chan *changelog.Reader // one for each task that restores at a time
+	readers      []*changelog.Reader    // one for each task that restores at a time
+	idle         chan *changelog.Reader // those that nobody uses
+	connecting   atomic.Bool            // what they, and the fetcher, may need
 	clients      []*kgo.Client          // theirs
 	restoring    progress
 	metrics      *telemetry.Metrics
@@ -275,7 +277,7 @@ func (in *Instance) fence(ctx context.Context, fences []member.Fence) error {
 			ids = append(ids, identity.TransactionalID(in.cfg.App, f.Instance, w))
 		}
 	}
-	return kafka.Fence(ctx, in.clientOptions("fence"), ids, in.cfg.TransactionTimeout)
+	return kafka.Fence(ctx, in.admin, ids, in.cfg.TransactionTimeout)
 }
 
 func (in *Instance) openEngine() (err error) {
@@ -346,6 +348,7 @@ func (in *Instance) launch(ctx context.Context) (err error) {
 		in.run("lease", func(ctx context.Context) error { return in.member.Prove(ctx, in.heartbeat) })
 	}
 	in.tellBeginnings(ctx)
+	in.connect()
 	if err := in.member.Join(in); err != nil {
 		return err
 	}
@@ -371,6 +374,7 @@ func (in *Instance) newMember() (err error) {
 		Held:             in.held,
 		Weights:          in.loads.tell,
 		Rejoin:           in.cfg.Rejoin,
+		Rebalancing:      in.connect,
 		SessionTimeout:   in.cfg.SessionTimeout,
 		RebalanceTimeout: in.cfg.RebalanceTimeout, HeartbeatInterval: in.cfg.Heartbeat,
 	})

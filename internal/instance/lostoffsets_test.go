@@ -36,18 +36,12 @@ func (l *lateCommit) FetchCommitted(ctx context.Context, tps []kafka.TopicPartit
 	return l.FetchStable(ctx, tps)
 }
 
-func (l *lateCommit) ListOffsets(_ context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	out := map[kafka.TopicPartition]int64{}
+func (l *lateCommit) Bounds(_ context.Context, _ kafka.LogPoint, tps []kafka.TopicPartition) (begins, ends map[kafka.TopicPartition]int64, err error) {
+	begins, ends = map[kafka.TopicPartition]int64{}, map[kafka.TopicPartition]int64{}
 	for _, tp := range tps {
-		if out[tp] = 2; at == kafka.Earliest {
-			out[tp] = 0
-		}
+		begins[tp], ends[tp] = 0, 2
 	}
-	return out, nil
-}
-
-func (l *lateCommit) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	return l.ListOffsets(ctx, kafka.Latest, tps)
+	return begins, ends, nil
 }
 
 func (l *lateCommit) Run(_ context.Context, targets []changelog.Target, apply func(changelog.Batch) error) error {

@@ -120,13 +120,9 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 	if len(tps) == 0 {
 		return nil, nil
 	}
-	ends, err := in.logs.End(s.ctx, tps) // read_uncommitted: what is open counts
+	begins, ends, err := in.logs.Bounds(s.ctx, changelog.End, tps)
 	if err != nil {
-		return nil, fmt.Errorf("changelog ends: %w", err)
-	}
-	begins, err := in.logs.ListOffsets(s.ctx, kafka.Earliest, tps)
-	if err != nil {
-		return nil, fmt.Errorf("changelog starts: %w", err)
+		return nil, fmt.Errorf("changelog starts and ends: %w", err)
 	}
 	for tp, r := range rs.all() {
 		r.begin, r.end = begins[tp], ends[tp]
@@ -211,16 +207,12 @@ func (r *replay) until() int64 {
 
 // startOver throws local state away and asks anew where the changelog begins.
 func (r *replay) startOver() error {
-	begins, err := r.in.logs.ListOffsets(r.slot.ctx, kafka.Earliest, []kafka.TopicPartition{r.changelog})
+	begins, ends, err := r.in.logs.Bounds(r.slot.ctx, changelog.End, []kafka.TopicPartition{r.changelog})
 	if err != nil {
 		return err
 	}
 	r.begin = begins[r.changelog]
 	if r.own { // a log that was truncated ends earlier than it did
-		ends, err := r.in.logs.End(r.slot.ctx, []kafka.TopicPartition{r.changelog})
-		if err != nil {
-			return err
-		}
 		r.end = ends[r.changelog]
 	}
 	r.end = max(r.end, r.begin)

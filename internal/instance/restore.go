@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,8 +22,7 @@ import (
 type logs interface {
 	FetchStable(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error)
 	FetchCommitted(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]kafka.Committed, error)
-	ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error)
-	End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) // changelog.End
+	Bounds(ctx context.Context, end kafka.LogPoint, tps []kafka.TopicPartition) (begins, ends map[kafka.TopicPartition]int64, err error)
 }
 
 // A replayer reads changelogs: a changelog.Reader.
@@ -44,12 +44,8 @@ func (b brokers) FetchCommitted(ctx context.Context, tps []kafka.TopicPartition)
 	return b.group.FetchCommitted(ctx, b.admin, tps)
 }
 
-func (b brokers) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	return kafka.ListOffsets(ctx, b.admin, at, tps)
-}
-
-func (b brokers) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	return changelog.End(ctx, b.admin, tps)
+func (b brokers) Bounds(ctx context.Context, end kafka.LogPoint, tps []kafka.TopicPartition) (begins, ends map[kafka.TopicPartition]int64, err error) {
+	return kafka.Bounds(ctx, b.admin, end, tps)
 }
 
 // restores is how many tasks restore at a time.
@@ -58,16 +54,44 @@ const restores = 4
 // openReaders makes the readers of changelogs, each with a client of its own: a
 // broker answers the fetches of one client one after the other.
 func (in *Instance) openReaders() error {
-	in.readers = make(chan *changelog.Reader, restores)
+	in.idle = make(chan *changelog.Reader, restores)
 	for i := range restores {
 		cl, err := kgo.NewClient(in.clientOptions(fmt.Sprint("restore-", i))...)
 		if err != nil {
 			return fmt.Errorf("client: %w", err)
 		}
 		in.clients = append(in.clients, cl)
-		in.readers <- changelog.NewReader(cl, in.readerConfig())
+		r := changelog.NewReader(cl, in.readerConfig())
+		in.readers = append(in.readers, r)
+		in.idle <- r
 	}
 	return nil
+}
+
+// connect has the clients that read make their connections while the group decides which
+// tasks there are to read for: each of those waits for less then.
+func (in *Instance) connect() {
+	if !in.connecting.CompareAndSwap(false, true) {
+		return
+	}
+	var inputs, changelogs []string
+	for _, sub := range in.layout.Subs {
+		inputs = append(inputs, sub.Topics...)
+		for _, s := range sub.Stores {
+			if topic, _, ok := s.Changelog(in.cfg.App); ok {
+				changelogs = append(changelogs, topic)
+			}
+		}
+	}
+	in.wg.Go(func() {
+		defer in.connecting.Store(false)
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() { in.fetcher.Connect(in.ctx, inputs) })
+		for _, r := range in.readers {
+			wg.Go(func() { r.Connect(in.ctx, changelogs) })
+		}
+	})
 }
 
 func (in *Instance) readerConfig() changelog.Config {
@@ -137,13 +161,9 @@ type start struct {
 // says. A committed offset that the topic does not hold any more is an error: what
 // was there is lost, and only the operator can say that this is well.
 func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committed map[kafka.TopicPartition]kafka.Committed) (map[kafka.TopicPartition]start, error) {
-	first, err := in.logs.ListOffsets(s.ctx, kafka.Earliest, inputs)
+	first, end, err := in.logs.Bounds(s.ctx, kafka.LastStable, inputs)
 	if err != nil {
-		return nil, fmt.Errorf("log starts: %w", err)
-	}
-	end, err := in.logs.ListOffsets(s.ctx, kafka.LastStable, inputs)
-	if err != nil {
-		return nil, fmt.Errorf("log ends: %w", err)
+		return nil, fmt.Errorf("log starts and ends: %w", err)
 	}
 	starts := map[kafka.TopicPartition]start{}
 	for i, topic := range s.sub.Topics {

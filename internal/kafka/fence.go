@@ -14,18 +14,9 @@ import (
 
 // Fence initialises transactional ids: their open transactions are aborted, and
 // producers that still use the ids can write no more. When it returns nil all
-// of the markers are written. opts say how to connect, nothing else; txnTimeout
-// is that of the ids' producers. All ids are tried, at the same time; ids that
-// were never used are fenced all the same.
-func Fence(ctx context.Context, opts []kgo.Opt, ids []string, txnTimeout time.Duration) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		return fmt.Errorf("fence: %w", err)
-	}
-	defer cl.Close()
+// of the markers are written. txnTimeout is that of the ids' producers. All ids
+// are tried, at the same time; ids that were never used are fenced all the same.
+func Fence(ctx context.Context, cl *kgo.Client, ids []string, txnTimeout time.Duration) error {
 	errs := make([]error, len(ids))
 	var wg sync.WaitGroup
 	for i, id := range ids {

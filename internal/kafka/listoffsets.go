@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -53,6 +54,17 @@ func ListOffsets(ctx context.Context, cl *kgo.Client, at LogPoint, tps []TopicPa
 		return offsets, behindAll(ctx, cl, offsets)
 	}
 	return offsets, nil
+}
+
+// Bounds asks for the beginnings of logs, and for their ends as point says, both at the
+// same time.
+func Bounds(ctx context.Context, cl *kgo.Client, point LogPoint, tps []TopicPartition) (begins, ends map[TopicPartition]int64, err error) {
+	var failed error
+	var wg sync.WaitGroup
+	wg.Go(func() { begins, failed = ListOffsets(ctx, cl, Earliest, tps) })
+	ends, err = ListOffsets(ctx, cl, point, tps)
+	wg.Wait()
+	return begins, ends, errors.Join(failed, err)
 }
 
 // behindAll fills in the ends of logs that hold no record of a time.

@@ -209,7 +209,7 @@ func TestZombie(t *testing.T) {
 		cl := c.Client(kgo.TransactionalID("txn"))
 		c.Begin(cl)
 		c.Produce(cl, &kgo.Record{Topic: "out"})
-		if err := kafka.Fence(t.Context(), c.Opts, []string{"txn"}, time.Minute); err != nil {
+		if err := kafka.Fence(t.Context(), c.Client(), []string{"txn"}, time.Minute); err != nil {
 			t.Error(err)
 		}
 		if err := group(c).CommitTxn(t.Context(), cl, who, some); kafka.OnCommit(err) != kafka.ProducerDead {

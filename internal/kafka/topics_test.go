@@ -204,14 +204,14 @@ func TestFence(t *testing.T) {
 		for _, e := range []*kerr.Error{kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator} {
 			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Err: e, Count: 5})
 		}
-		if err := kafka.Fence(t.Context(), c.Opts, ids, 10*time.Second); err != nil {
+		if err := kafka.Fence(t.Context(), c.Client(), ids, 10*time.Second); err != nil {
 			t.Error(err)
 		}
 		for _, point := range []kafka.LogPoint{kafka.LastStable, kafka.Latest} { // two records, two markers
 			wantOffsets(t, c.Client(), point, map[kafka.TopicPartition]int64{in(0): 4, in(1): 4, in(2): 4, in(3): 4})
 		}
 		c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TxnID: "app-3", Err: kerr.TransactionalIDAuthorizationFailed})
-		err := kafka.Fence(t.Context(), c.Opts, ids, 10*time.Second)
+		err := kafka.Fence(t.Context(), c.Client(), ids, 10*time.Second)
 		if !errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || !strings.Contains(err.Error(), "app-3") {
 			t.Errorf("got %v", err)
 		}

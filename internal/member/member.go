@@ -78,6 +78,9 @@ type Config struct {
 	// that has been measured. It must not block.
 	Weights func() map[assign.Task]int64
 
+	// Rebalancing is told that a rebalance has begun, which may bring tasks. It must not block.
+	Rebalancing func()
+
 	SessionTimeout    time.Duration
 	RebalanceTimeout  time.Duration
 	HeartbeatInterval time.Duration
@@ -299,6 +302,9 @@ func (m *Member) onSession(ctx context.Context, cl *kgo.Client, _ map[string][]i
 }
 
 func (m *Member) onSessionEnd(ctx context.Context, _ *kgo.Client, _ map[string][]int32) {
+	if m.cfg.Rebalancing != nil {
+		m.cfg.Rebalancing()
+	}
 	m.protocol.End(ctx)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,13 +48,20 @@ func TestOneMemberHasAllTasks(t *testing.T) {
 
 func TestSecondMemberTakesItsShare(t *testing.T) {
 	inCluster(t, func(c *cluster) {
-		a := c.start("a")
+		var rebalances atomic.Int32
+		a := c.start("a", func(_ *process, cfg *Config) { cfg.Rebalancing = func() { rebalances.Add(1) } })
 		time.Sleep(settled)
+		if n := rebalances.Load(); n != 0 {
+			t.Errorf("a has been told of %d rebalances", n)
+		}
 		b := c.start("b")
 		time.Sleep(settled)
 		expect(t, "a", a.take(), "assigned "+everything+"; revoked [0_3 0_4 0_5 1_2 1_3]")
 		expect(t, "b", b.take(), "assigned [0_3 0_4 0_5 1_2 1_3]")
 		expect(t, "a owns", a.owns(), "[0_0 0_1 0_2 1_0 1_1]")
+		if rebalances.Load() == 0 {
+			t.Error("a has not been told that a rebalance began")
+		}
 		a.Close() // without Leave
 		time.Sleep(sessionTimeout / 2)
 		expect(t, "b", b.take(), "")

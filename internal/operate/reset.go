@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
 )
 
@@ -183,7 +184,7 @@ func (p *Plan) Execute(ctx context.Context, removeMembers bool) error {
 	if len(p.Topics) == 0 {
 		return errors.Join(p.setOffsets(ctx, p.Moves), p.deleteOffsets(ctx, p.Moves))
 	}
-	now, err := p.app.positions(kadm.RequireStable(ctx)) // members may have committed since
+	now, err := p.stable(ctx)
 	if err != nil {
 		return err
 	}
@@ -200,6 +201,26 @@ func (p *Plan) Execute(ctx context.Context, removeMembers bool) error {
 		return fmt.Errorf("%w: %s", err, again)
 	}
 	return nil
+}
+
+// patience is how long a reset waits for transactions to end. Those of processes that were
+// killed end when they time out.
+const patience = time.Minute
+
+// stable are the positions as they are when no transaction is open that may move them: a
+// member may have committed since the plan was made, or have been killed while it did.
+func (p *Plan) stable(ctx context.Context) (now []Move, err error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		now, err = p.app.positions(kadm.RequireStable(ctx))
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return now, err
+		}
+		if kafka.Sleep(waiting, kafka.Backoff(failures)) != nil {
+			return nil, fmt.Errorf("a transaction of the application is open, and does not end: %w: see with Kafka's kafka-transactions tool who has it", err)
+		}
+	}
 }
 
 // setOffsets sets the offsets that are to be somewhere.

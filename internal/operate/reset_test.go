@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/leatstream/leat/internal/layout"
@@ -100,6 +101,66 @@ func TestMissingSource(t *testing.T) {
 	}
 	if _, err := a.Reset(t.Context(), operate.Target{}, false); !errors.Is(err, layout.ErrNoTopic) {
 		t.Errorf("reset: %v", err)
+	}
+}
+
+// commitTxn adds an offset of a topic's partition 0 to a producer's open transaction.
+func (f *fixture) commitTxn(cl *kgo.Client, id, topic string, offset int64) {
+	f.Helper()
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID, req.Group, req.Generation = id, "app", -1
+	var err error
+	if req.ProducerID, req.ProducerEpoch, err = cl.ProducerID(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Offset = offset
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID, t.Partitions = topic, f.cluster.TopicInfo(topic).TopicID, append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(f.Context(), cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// A process that was killed may have left a transaction open: a reset waits for its end.
+func TestResetWaitsForOpenTransaction(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.write(3)
+	f.counts(1, 2, 3)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.seed...), kgo.TransactionalID("killed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "app-old-changelog"}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	f.commitTxn(cl, "killed", "words", 1)
+	p := f.reset(operate.Target{}, false)
+	asked := 0
+	f.cluster.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f.cluster.KeepControl()
+		if req.(*kmsg.OffsetFetchRequest).RequireStable {
+			if asked++; asked == 2 {
+				go cl.EndTransaction(context.Background(), kgo.TryAbort)
+			}
+		}
+		return nil, nil, false
+	})
+	if err := p.Execute(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	if asked < 2 {
+		t.Errorf("the offsets were asked for %d times", asked)
 	}
 }
 

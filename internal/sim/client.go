@@ -34,8 +34,16 @@ func (c *Client) FetchCommitted(ctx context.Context, tps []kafka.TopicPartition)
 	})
 }
 
-// ListOffsets is kafka.ListOffsets.
-func (c *Client) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
+// Bounds is kafka.Bounds.
+func (c *Client) Bounds(ctx context.Context, end kafka.LogPoint, tps []kafka.TopicPartition) (begins, ends map[kafka.TopicPartition]int64, err error) {
+	if ends, err = c.listOffsets(ctx, end, tps); err != nil {
+		return nil, nil, err
+	}
+	begins, err = c.listOffsets(ctx, kafka.Earliest, tps)
+	return begins, ends, err
+}
+
+func (c *Client) listOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
 	return retried(ctx, c.S, c.S.text("%s of %v", points[at], tps), func() (map[kafka.TopicPartition]int64, error) {
 		out := map[kafka.TopicPartition]int64{}
 		for _, tp := range tps {
@@ -53,11 +61,6 @@ func (c *Client) ListOffsets(ctx context.Context, at kafka.LogPoint, tps []kafka
 }
 
 var points = map[kafka.LogPoint]string{kafka.Earliest: "starts", kafka.Latest: "ends", kafka.LastStable: "stable ends"}
-
-// End is changelog.End.
-func (c *Client) End(ctx context.Context, tps []kafka.TopicPartition) (map[kafka.TopicPartition]int64, error) {
-	return c.ListOffsets(ctx, kafka.Latest, tps)
-}
 
 // Run is changelog.Reader.Run.
 func (c *Client) Run(ctx context.Context, targets []changelog.Target, apply func(changelog.Batch) error) error {

@@ -148,7 +148,7 @@ func TestUnknownEnd(t *testing.T) {
 // worker goes on with a new one.
 func TestFencedProducerIsReplaced(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
-		if err := kafka.Fence(t.Context(), r.Opts, []string{r.cfg.TransactionalID}, time.Minute); err != nil {
+		if err := kafka.Fence(t.Context(), r.Client(), []string{r.cfg.TransactionalID}, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		r.add(0, 0, counter())
