@@ -52,8 +52,9 @@ type trial struct {
 // A replica is one of the application's processes, and what it should be now.
 type replica struct {
 	*program.Service
-	p  *program.Process
-	up bool
+	dir string // of its state
+	p   *program.Process
+	up  bool
 }
 
 func newTrial(t *testing.T, a *arena, g guarantee) *trial {
@@ -79,7 +80,7 @@ func newTrial(t *testing.T, a *arena, g guarantee) *trial {
 		if i == replicas-1 && a.small != "" {
 			dir = filepath.Join(a.small, string(g))
 		}
-		tr.replicas = append(tr.replicas, &replica{Service: program.New(t, name, a.binary,
+		tr.replicas = append(tr.replicas, &replica{dir: dir, Service: program.New(t, name, a.binary,
 			"-application="+tr.app, "-instance="+name, "-brokers="+strings.Join(behind, ","), "-state="+dir,
 			"-session="+session.String(), fmt.Sprintf("-at-least-once=%t", g == atLeastOnce))})
 	}

@@ -71,7 +71,7 @@ func (in *Instance) openReaders() error {
 // connect has the clients that read make their connections while the group decides which
 // tasks there are to read for: each of those waits for less then.
 func (in *Instance) connect() {
-	if !in.connecting.CompareAndSwap(false, true) {
+	if in.isStopping() || !in.connecting.CompareAndSwap(false, true) {
 		return
 	}
 	var inputs, changelogs []string

@@ -276,6 +276,7 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 	}
 	turn := make(chan struct{}, 1) // partitions of different leaders come at the same time
 	var pace pace
+	var ready gathering
 	err := f.reader.Run(ctx, all.targets(), func(b changelog.Batch) error {
 		turn <- struct{}{}
 		defer func() { <-turn }()
@@ -283,10 +284,12 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		if err := all.apply(b); err != nil {
 			return err
 		}
-		pace.rest(ctx, time.Since(began))
 		if t := of[b.TopicPartition]; wanted[t] {
-			return f.warm(t)
+			if err := f.warm(&ready, t, wanted); err != nil {
+				return err
+			}
 		}
+		pace.rest(ctx, time.Since(began))
 		return nil
 	})
 	if tp, lost := lostGround(err); lost {
@@ -305,6 +308,9 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		}
 	}
 	if err == nil { // there is no more to follow for now
+		if err := f.tell(&ready); err != nil {
+			return err
+		}
 		f.rest(ctx)
 	}
 	return interrupted(ctx, err)
@@ -335,29 +341,74 @@ const (
 // serve as changelogs: who takes a task over reads what was processed since.
 const sourceInterval = 10 * time.Second
 
+// A gathering is of tasks whose copies are warm, and that are to be asked for.
+type gathering struct {
+	tasks []assign.Task
+	since time.Time
+}
+
+// together is how long a task that is warm waits for others to be so: each request is a
+// rebalance.
+const together = 500 * time.Millisecond
+
 // warm asks for the task if its copy lacks no more than it may, and asks again, now
 // and then, until it gets it.
-func (f *follower) warm(t assign.Task) error {
-	f.mu.Lock()
-	told := f.mu.told[t]
-	f.mu.Unlock()
-	if time.Since(told) < warmInterval {
-		return nil
-	}
-	for _, r := range f.copies[t].replays.all() {
-		if r.end-r.pos.Offset > f.in.cfg.Replicas.AcceptableLag {
+func (f *follower) warm(g *gathering, t assign.Task, wanted map[assign.Task]bool) error {
+	if !slices.Contains(g.tasks, t) {
+		if f.toldOf(t) || !f.lacksLittle(t) {
 			return nil
 		}
+		if len(g.tasks) == 0 {
+			g.since = time.Now()
+		}
+		g.tasks = append(g.tasks, t)
 	}
-	for _, r := range f.copies[t].replays.all() {
-		if err := r.write(false); err != nil { // what is reported must be there
-			return err
+	if time.Since(g.since) < together {
+		for t, warms := range wanted {
+			if warms && !slices.Contains(g.tasks, t) && !f.toldOf(t) {
+				return nil
+			}
 		}
 	}
+	return f.tell(g)
+}
+
+// toldOf reports whether the group has been asked for a task a short time ago.
+func (f *follower) toldOf(t assign.Task) bool {
 	f.mu.Lock()
-	f.mu.told[t] = time.Now()
+	defer f.mu.Unlock()
+	return time.Since(f.mu.told[t]) < warmInterval
+}
+
+// lacksLittle reports whether the copy of a task lacks no more than it may.
+func (f *follower) lacksLittle(t assign.Task) bool {
+	for _, r := range f.copies[t].replays.all() {
+		if r.end-r.pos.Offset > f.in.cfg.Replicas.AcceptableLag {
+			return false
+		}
+	}
+	return true
+}
+
+// tell asks for the tasks that have gathered.
+func (f *follower) tell(g *gathering) error {
+	if len(g.tasks) == 0 {
+		return nil
+	}
+	for _, t := range g.tasks {
+		for _, r := range f.copies[t].replays.all() {
+			if err := r.write(false); err != nil { // what is reported must be there
+				return err
+			}
+		}
+		f.in.log.Info("caught up with the state of a task that is to move here", "task", t)
+	}
+	f.mu.Lock()
+	for _, t := range g.tasks {
+		f.mu.told[t] = time.Now()
+	}
 	f.mu.Unlock()
-	f.in.log.Info("caught up with the state of a task that is to move here", "task", t)
+	g.tasks = nil
 	f.ask()
 	return nil
 }

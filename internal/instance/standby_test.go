@@ -244,6 +244,58 @@ func TestCopyIsDurableOnceItKeepsUp(t *testing.T) {
 	}
 }
 
+// Each request for a task is a rebalance: tasks that are warm at nearly the same time are asked
+// for together, and one that is waits no longer than that for the others.
+func TestWarmTasksAreAskedForTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := New(Config{Replicas: member.Replicas{AcceptableLag: 10}, Log: slog.New(slog.DiscardHandler)})
+		asked := 0
+		f := in.followerWith(nil, func() { asked++ })
+		wanted := map[assign.Task]bool{}
+		lag := func(p int32, end int64) assign.Task {
+			task := assign.Task{Partition: p}
+			if f.copies[task] == nil {
+				store, err := state.Open(memory.New(), engine.Namespace{Store: "counts", Partition: p}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &replay{in: in, store: store, own: true, follows: true}
+				if r.restorer, err = state.NewRestorer(store); err != nil {
+					t.Fatal(err)
+				}
+				f.copies[task] = &replica{replays{{Topic: "counts", Partition: p}: {r}}}
+				wanted[task] = true
+			}
+			for _, r := range f.copies[task].replays.all() {
+				r.end = end
+			}
+			return task
+		}
+		var g gathering
+		step := func(task assign.Task, want int) {
+			t.Helper()
+			if err := f.warm(&g, task, wanted); err != nil || asked != want {
+				t.Errorf("asked %d times, want %d: %v", asked, want, err)
+			}
+		}
+		a, b, c := lag(0, 100), lag(1, 100), lag(2, 100)
+		step(a, 0) // it lacks much
+		step(lag(0, 10), 0)
+		time.Sleep(together - 1)
+		step(a, 0)
+		step(lag(1, 0), 0)
+		step(lag(2, 0), 1) // all are warm
+		time.Sleep(warmInterval)
+		lag(0, 100)
+		step(b, 1)
+		time.Sleep(together)
+		step(c, 2) // and a is not waited for
+		step(b, 2) // which has been told of, too
+		time.Sleep(warmInterval - 1)
+		step(b, 2)
+	})
+}
+
 // limits joins asks with a table whose changelog is the topic that it is read from.
 func limits(t *testing.T) *task.Plan {
 	t.Helper()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -93,27 +92,34 @@ func inOrder(key string, want, got []Row) (d Difference) {
 	return d
 }
 
-// Greatest compares the greatest number of each key with what it should be, where crashes may repeat what adds up.
-func (want Rows) Greatest(got Rows) (d Difference) {
+// Repeated compares results with what they should be, where crashes may repeat results and leave some out, but not the last of a key.
+func (want Rows) Repeated(got Rows) (d Difference) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		need, have := greatest(want[key]), greatest(got[key])
-		switch {
-		case have < need:
+		known, last := make(map[string]bool), want[key][len(want[key])-1].Value
+		for _, r := range want[key] {
+			known[r.Value] = true
+		}
+		reached := false
+		for _, r := range got[key] {
+			reached = reached || r.Value == last
+			if !known[r.Value] {
+				d.Wrong++
+				d.example("%q: %v is none of its", key, r)
+			}
+		}
+		if !reached {
 			d.Lost++
-			d.example("%q comes to %d of %d", key, have, need)
-		case have > need:
-			d.Duplicated++
+			d.example("%q does not come to %s", key, last)
+		}
+		d.Duplicated += max(0, len(got[key])-len(want[key]))
+	}
+	for _, key := range slices.Sorted(maps.Keys(got)) {
+		if len(want[key]) == 0 {
+			d.Wrong += len(got[key])
+			d.example("%q has %v, and should have nothing", key, got[key][0])
 		}
 	}
 	return d
-}
-
-func greatest(rows []Row) (most int64) {
-	for _, r := range rows {
-		n, _ := strconv.ParseInt(r.Value, 10, 64)
-		most = max(most, n)
-	}
-	return most
 }
 
 // AtLeast compares the identities of rows with what they should be, where crashes may repeat rows.

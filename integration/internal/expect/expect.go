@@ -38,22 +38,44 @@ func (rs Rows) add(key, value string, at int64) { rs[key] = append(rs[key], Row{
 // Add takes in a result that was read.
 func (rs Rows) Add(r Record) { rs.add(r.Key, r.Value, r.Time) }
 
-// Counts are what the events of each key count up to, one by one, with the greatest of their times.
-func Counts(events []Record) Rows {
-	counts := make(Rows)
+// A Fold takes the number of an event into what those before it have come to.
+type Fold func(acc, n int64) int64
+
+// One counts, Plus adds, and Once counts numbers that rise in the lower 24 bits, with the last of them, and 1, in front: what comes
+// again changes nothing.
+func One(acc, _ int64) int64  { return acc + 1 }
+func Plus(acc, n int64) int64 { return acc + n }
+
+func Once(acc, n int64) int64 {
+	last, count := acc>>24, acc&0xffffff
+	if n+1 <= last {
+		return acc
+	}
+	return (n+1)<<24 + count + 1
+}
+
+// Counts are what the events of each key come to, one by one, with the greatest of their times.
+func Counts(events []Record, fold Fold) Rows {
+	counts, total := make(Rows), make(map[string]int64)
 	for _, e := range events {
-		key, at := "by "+e.Key, e.Time
-		before := counts[key]
-		if n := len(before); n > 0 {
-			at = max(at, before[n-1].Time)
-		}
-		counts.add(key, strconv.Itoa(len(before)+1), at)
+		counts.fold("by "+e.Key, e, total, fold)
 	}
 	return counts
 }
 
-// Sums are those of the events of each key and window. An event that comes after its window has closed is left out.
-func Sums(events []Record) Rows {
+// fold adds the result of one more event of a key.
+func (rs Rows) fold(key string, e Record, total map[string]int64, fold Fold) {
+	n, _ := strconv.ParseInt(e.Value, 10, 64)
+	at := e.Time
+	if before := rs[key]; len(before) > 0 {
+		at = max(at, before[len(before)-1].Time)
+	}
+	total[key] = fold(total[key], n)
+	rs.add(key, strconv.FormatInt(total[key], 10), at)
+}
+
+// Sums are what the events of each key and window come to. An event that comes after its window has closed is left out.
+func Sums(events []Record, fold Fold) Rows {
 	sums, total, now := make(Rows), make(map[string]int64), make(map[int32]int64)
 	for _, e := range events {
 		now[e.Partition] = max(now[e.Partition], e.Time)
@@ -61,13 +83,7 @@ func Sums(events []Record) Rows {
 		if start+windowSize <= now[e.Partition]-windowGrace {
 			continue
 		}
-		n, _ := strconv.ParseInt(e.Value, 10, 64)
-		key, at := fmt.Sprintf("%s@%d", e.Key, start), e.Time
-		if before := sums[key]; len(before) > 0 {
-			at = max(at, before[len(before)-1].Time)
-		}
-		total[key] += n
-		sums.add(key, strconv.FormatInt(total[key], 10), at)
+		sums.fold(fmt.Sprintf("%s@%d", e.Key, start), e, total, fold)
 	}
 	return sums
 }

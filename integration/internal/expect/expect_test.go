@@ -46,8 +46,8 @@ func TestModels(t *testing.T) {
 		got  expect.Rows
 		want string
 	}{
-		{"counts", expect.Counts(events), "by a[{1 1000} {2 1000} {3 2500} {4 2500} {5 2999}] by b[{1 9000}] by c[{1 4999}]"},
-		{"sums", expect.Sums(events), "a@0[{1 1000} {4 1000}] a@2000[{4 2500} {11 2999}] b@8000[{2 9000}] c@4000[{5 4999}]"},
+		{"counts", expect.Counts(events, expect.One), "by a[{1 1000} {2 1000} {3 2500} {4 2500} {5 2999}] by b[{1 9000}] by c[{1 4999}]"},
+		{"sums", expect.Sums(events, expect.Plus), "a@0[{1 1000} {4 1000}] a@2000[{4 2500} {11 2999}] b@8000[{2 9000}] c@4000[{5 4999}]"},
 		{"joined", expect.Joined(charges, rows), "a[{c2 r1 15} {c3 r2 25}] b[{c5 r3 16}]"},
 		{"pairs", expect.Pairs(lefts, rights), "a[{l1 r1 1000} {l2 r1 1400} {l1 r2 1500} {l2 r2 1500} {l2 r3 1501}]"},
 	} {
@@ -105,10 +105,20 @@ func TestAtLeastOnce(t *testing.T) {
 			t.Errorf("%q: %v", got, d)
 		}
 	}
-	for got, want := range map[string]expect.Difference{"1234": {}, "12344": {}, "12342": {}, "123": {Lost: 1}, "12345": {Duplicated: 1}} {
-		if d := sequence("1234").Greatest(sequence(got)); d.Lost != want.Lost || d.Duplicated != want.Duplicated {
+	for got, want := range map[string]expect.Difference{
+		"1234": {}, "12344": {Duplicated: 1}, "12342": {Duplicated: 1}, "134": {}, "444": {}, "123": {Lost: 1}, "": {Lost: 1}, "12345": {Duplicated: 1, Wrong: 1}, "1235": {Lost: 1, Wrong: 1},
+	} {
+		if d := sequence("1234").Repeated(sequence(got)); d.Lost != want.Lost || d.Duplicated != want.Duplicated || d.Wrong != want.Wrong {
 			t.Errorf("%q: %v", got, d)
 		}
+	}
+	events := records(t, "0 a 0 1000", "0 a 3 1000", "0 a 7 1000")
+	want := expect.Counts(events, expect.Once)
+	if d := want.Repeated(expect.Counts(append(events, events...), expect.Once)); d.Lost != 0 || d.Wrong != 0 || d.Duplicated != 3 {
+		t.Error("what comes again:", d)
+	}
+	if d := want.Repeated(expect.Counts(append(events[:1:1], events[2], events[2]), expect.Once)); d.Lost != 1 || d.Wrong != 2 {
+		t.Error("a loss beside what comes again:", d)
 	}
 	if expect.First("c1 r1") != "c1" {
 		t.Error(expect.First("c1 r1"))

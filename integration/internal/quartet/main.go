@@ -39,7 +39,7 @@ func run(log *slog.Logger) error {
 	atLeastOnce := flag.Bool("at-least-once", false, "")
 	flag.Parse()
 
-	top, err := quartet(*application).Build()
+	top, err := quartet(*application, *atLeastOnce).Build()
 	if err != nil {
 		return err
 	}
@@ -72,17 +72,22 @@ func run(log *slog.Logger) error {
 	return app.Run(ctx)
 }
 
-func quartet(prefix string) *topology.Builder {
+func quartet(prefix string, atLeastOnce bool) *topology.Builder {
+	count := func(acc, _ int64) int64 { return acc + 1 }
+	sum := func(acc, n int64) int64 { return acc + n }
+	if atLeastOnce {
+		count, sum = once, once
+	}
 	b := topology.New()
 	events := b.From(texts(prefix + "-events"))
 	events.
 		KeyBy(topology.NewRepartition("regrouped", serde.String, serde.String), func(k, _ string) string { return "by " + k }).
-		Count(store.KeyValue("counts", serde.String, serde.Int64)).
+		Aggregate(store.KeyValue("counts", serde.String, serde.Int64), func(acc int64, _, v string) int64 { return count(acc, number(v)) }).
 		Stream().
 		To(numbers(prefix + "-counts"))
 
 	topology.Windowed(events.MapValues(number), window.Tumbling(windowSize).Grace(windowGrace)).
-		Reduce(store.Window("sums", serde.String, serde.Int64), func(sum, n int64) int64 { return sum + n }).
+		Aggregate(store.Window("sums", serde.String, serde.Int64), func(acc int64, _ string, n int64) int64 { return sum(acc, n) }).
 		Stream().
 		Map(func(w window.Windowed[string], sum int64) (string, int64) { return windowName(w), sum }).
 		To(numbers(prefix + "-sums"))

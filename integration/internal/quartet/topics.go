@@ -33,4 +33,13 @@ func number(v string) int64 {
 	return n
 }
 
+// once counts numbers that rise, and leaves out those that come again, so that a repetition cannot hide a loss. It keeps how many there
+// were, 24 bits, and before that the last one and 1.
+func once(acc, n int64) int64 {
+	if n < acc>>24 {
+		return acc
+	}
+	return (n+1)<<24 | acc&(1<<24-1) + 1
+}
+
 func windowName(w window.Windowed[string]) string { return fmt.Sprintf("%s@%d", w.Key, w.Start) }
