@@ -36,7 +36,7 @@ func (tr *trial) group(ctx context.Context) (kadm.DescribedGroup, error) {
 	}
 	g := groups[tr.app]
 	if g.State != "Stable" {
-		return g, fmt.Errorf("the group is %q: %w", g.State, errors.Join(g.Err))
+		return g, errors.Join(fmt.Errorf("the group is %q", g.State), g.Err)
 	}
 	return g, nil
 }

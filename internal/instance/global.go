@@ -127,7 +127,7 @@ func (g *globals) fill(ctx context.Context) error {
 func (g *globals) readable() (err error) {
 	for _, spec := range g.in.cfg.Plan.Globals {
 		t := g.tables[spec.Store]
-		err = errors.Join(err, t.Readable())
+		err = errors.Join(err, g.in.pulses.look("global", spec.Store, t.Readable))
 		for p := range g.partitions(spec.Topic) {
 			err = errors.Join(err, t.Unread(p))
 		}
@@ -164,7 +164,7 @@ func (g *globals) trust(begins, ends map[kafka.TopicPartition]int64) error {
 func (g *globals) found(topic string, begins, ends map[kafka.TopicPartition]int64) (at map[kafka.TopicPartition]engine.Position, why string, err error) {
 	at = map[kafka.TopicPartition]engine.Position{}
 	for _, s := range g.of(topic) {
-		if err := s.Readable(); err != nil && s.PassesOver(err) {
+		if err := g.in.pulses.look("global", s.Place(0).Node, s.Readable); err != nil && s.PassesOver(err) {
 			return nil, err.Error(), nil
 		}
 		for p := range g.partitions(topic) {

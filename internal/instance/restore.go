@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -235,14 +236,26 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 	if in.cfg.MaxTaskIdle < 0 {
 		idle = -1 // of any unit
 	}
-	began, opened := time.Now(), func() {}
+	began := time.Now()
+	var looked atomic.Pointer[task.Store] // what it holds is looked at
+	_, opened := in.pulses.enter(func() task.Error {
+		e := task.Error{Task: s.task.String()}
+		if spec := looked.Load(); spec != nil {
+			e.Node = "store " + spec.Name
+		}
+		return e
+	})
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
 		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
 		Globals:    in.globals.shared(),
 		Partitions: func(topic string) int32 { return in.topics[topic].Partitions },
-		Opens:      func(t *task.Task) { _, opened = in.pulses.enter(t.Peek) },
-	}, func(task.Store) (*state.Store, error) {
+		Opens: func(t *task.Task) {
+			opened()
+			_, opened = in.pulses.enter(t.Peek)
+		},
+	}, func(spec task.Store) (*state.Store, error) {
+		looked.Store(&spec)
 		next++
 		return s.stores[next-1], nil
 	})

@@ -53,6 +53,13 @@ func (ps *pulses) enter(where pulse.Where) (p *pulse.Pulse, leave func()) {
 	return p, func() { ps.remove(p) }
 }
 
+// look runs code that looks at what a store holds, before there is a record.
+func (ps *pulses) look(owner, store string, code func() error) error {
+	_, leave := ps.enter(func() task.Error { return task.Error{Task: owner, Node: store} })
+	defer leave()
+	return code()
+}
+
 // each yields the records of a batch to code, which is at that place with them.
 func (ps *pulses) each(place task.Error, b changelog.Batch) iter.Seq[changelog.Record] {
 	return func(yield func(changelog.Record) bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/engine"
+	"github.com/leatstream/leat/internal/engine/memory"
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
@@ -248,6 +251,39 @@ func TestRestoreThatHangs(t *testing.T) {
 		cfg.StateDir = t.TempDir()
 		w.hung(cfg, `task 0_0, node "store limits", record limits[0]@0`, func(*Instance) {}, func() { close(values.held) })
 	})
+}
+
+// A serde that hangs while a store that is on the disk is looked at is found with the store.
+func TestLookThatHangs(t *testing.T) {
+	for name, global := range map[string]bool{"of a task": false, "global": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, "limits", "lines", "copy")
+				values := &hanging{Serde: serde.String, held: make(chan struct{})}
+				limits, kept := topology.NewTopic("limits", serde.String, serde.String), store.KeyValue("table", serde.String, values)
+				b := topology.New()
+				place, forms := `task 0_0, node "store table"`, engine.Namespace{Store: "table", Partition: math.MinInt32}
+				if global {
+					b.GlobalTable(limits, kept)
+					b.From(copyIn).To(copyOut)
+					place = `task global, node "table"`
+				} else {
+					b.From(limits).Table(kept)
+				}
+				cfg, disk := w.config(built(t, b)), memory.New()
+				cfg.OpenEngine = func(string) (engine.Engine, error) { return durable{disk}, nil }
+				w.fact("limits", "a", "1")
+				_, stop := w.start(cfg)
+				time.Sleep(10 * time.Second)
+				stop()
+				if err := disk.Drop(forms); err != nil { // as if somebody had written who takes no note of forms
+					t.Fatal(err)
+				}
+				values.hangs.Store(true)
+				w.hung(cfg, place, func(*Instance) {}, func() { close(values.held) })
+			})
+		})
+	}
 }
 
 // Code that is slow with each record it fills a table with is none that does not return,
