@@ -19,18 +19,10 @@ import (
 // A local is a store whose state is looked for on the disks.
 type local struct {
 	name      string
-	changelog string
 	segmented bool // keys have their segment in front, 8 bytes, and old segments are dropped
-	at        int  // where the time is in a changelog's key, from its end
 }
 
-var locals = []local{
-	{name: "counts", changelog: "-counts-changelog"},
-	{name: "rows", changelog: "-rows-changelog"},
-	{name: "sums", changelog: "-sums-changelog", segmented: true, at: 12},
-	{name: "pairs-this-join-store", changelog: "-pairs-this-join-store-changelog", segmented: true, at: 12},
-	{name: "pairs-other-join-store", changelog: "-pairs-other-join-store-changelog", segmented: true, at: 12},
-}
+var locals = []local{{"counts", false}, {"rows", false}, {"sums", true}, {"pairs-this-join-store", true}, {"pairs-other-join-store", true}}
 
 // keptFor is how long entries of segments are there at least, ms: what is older may be gone.
 const keptFor = 1000
@@ -81,7 +73,7 @@ func (tr *trial) checkLocal() {
 func (tr *trial) histories(l local) map[int32]*histories {
 	tr.Helper()
 	logs := map[int32]*histories{}
-	tr.must(tr.topics.All(tr.ctx, tr.app+l.changelog, func(r *kgo.Record) error {
+	tr.must(tr.topics.All(tr.ctx, tr.app+"-"+l.name+"-changelog", func(r *kgo.Record) error {
 		h := logs[r.Partition]
 		if h == nil {
 			h = &histories{of: map[string][]version{}}
@@ -94,16 +86,15 @@ func (tr *trial) histories(l local) map[int32]*histories {
 		h.of[string(r.Key)] = append(h.of[string(r.Key)], v)
 		h.last = max(h.last, r.Offset)
 		if l.segmented {
-			h.time = max(h.time, l.time(r.Key))
+			h.time = max(h.time, timeIn(r.Key))
 		}
 		return nil
 	}))
 	return logs
 }
 
-func (l local) time(key []byte) int64 {
-	return int64(binary.BigEndian.Uint64(key[len(key)-l.at:]))
-}
+// timeIn is the time in a changelog's key of a segmented store, behind which comes a number.
+func timeIn(key []byte) int64 { return int64(binary.BigEndian.Uint64(key[len(key)-12:])) }
 
 // compare compares a partition of the store, of which the database has n entries that stand for the changelog up to an
 // offset; none, if it has not that offset.
@@ -139,7 +130,7 @@ func (l local) compare(db *pebbledb.DB, partition int32, h *histories, d *expect
 		return 0, 0, err
 	}
 	for key, versions := range h.of {
-		if there[key] || could(versions, to, nil) || l.segmented && l.time([]byte(key)) < h.time-keptFor {
+		if there[key] || could(versions, to, nil) || l.segmented && timeIn([]byte(key)) < h.time-keptFor {
 			continue
 		}
 		d.Lost++
@@ -148,17 +139,17 @@ func (l local) compare(db *pebbledb.DB, partition int32, h *histories, d *expect
 	return len(there), to, nil
 }
 
-// could reports whether an entry may be so in a store that is at least as new as an offset.
+// could reports whether an entry may be so in a store that is at least as new as an offset. None is nil, and no other is empty.
 func could(versions []version, to int64, value []byte) bool {
 	var at []byte // what it is there
 	for _, v := range versions {
 		if v.offset < to {
 			at = v.value
-		} else if bytes.Equal(v.value, value) && (v.value == nil) == (value == nil) {
+		} else if bytes.Equal(v.value, value) {
 			return true
 		}
 	}
-	return bytes.Equal(at, value) && (at == nil) == (value == nil)
+	return bytes.Equal(at, value)
 }
 
 func note(d *expect.Difference, format string, args ...any) {

@@ -22,6 +22,9 @@ const (
 // fetch and after a pause of a while (kgo.ConnIdleTimeout); that fetch waits for less then.
 // What does not work is for that fetch to find out.
 func Connect(ctx context.Context, cl *kgo.Client, topics []string) {
+	if len(topics) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	found, err := describe(ctx, cl, topics)

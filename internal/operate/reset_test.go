@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,21 +147,19 @@ func TestResetWaitsForOpenTransaction(t *testing.T) {
 	}
 	f.commitTxn(cl, "killed", "words", 1)
 	p := f.reset(operate.Target{}, false)
-	asked := 0
+	var asked atomic.Int32
 	f.cluster.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.cluster.KeepControl()
-		if req.(*kmsg.OffsetFetchRequest).RequireStable {
-			if asked++; asked == 2 {
-				go cl.EndTransaction(context.Background(), kgo.TryAbort)
-			}
+		if req.(*kmsg.OffsetFetchRequest).RequireStable && asked.Add(1) == 2 {
+			go cl.EndTransaction(context.Background(), kgo.TryAbort)
 		}
 		return nil, nil, false
 	})
 	if err := p.Execute(t.Context(), false); err != nil {
 		t.Error(err)
 	}
-	if asked < 2 {
-		t.Errorf("the offsets were asked for %d times", asked)
+	if n := asked.Load(); n < 2 {
+		t.Errorf("the offsets were asked for %d times", n)
 	}
 }
 

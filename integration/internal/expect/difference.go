@@ -46,13 +46,18 @@ func (want Rows) Exactly(got Rows) (d Difference) {
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		d.Add(inOrder(key, want[key], got[key]))
 	}
+	d.strangers(want, got)
+	return d
+}
+
+// strangers adds the rows of keys that should have none.
+func (d *Difference) strangers(want, got Rows) {
 	for _, key := range slices.Sorted(maps.Keys(got)) {
 		if len(want[key]) == 0 {
 			d.Wrong += len(got[key])
 			d.example("%q has %v, and should have nothing", key, got[key][0])
 		}
 	}
-	return d
 }
 
 func inOrder(key string, want, got []Row) (d Difference) {
@@ -113,12 +118,7 @@ func (want Rows) Repeated(got Rows) (d Difference) {
 		}
 		d.Duplicated += max(0, len(got[key])-len(want[key]))
 	}
-	for _, key := range slices.Sorted(maps.Keys(got)) {
-		if len(want[key]) == 0 {
-			d.Wrong += len(got[key])
-			d.example("%q has %v, and should have nothing", key, got[key][0])
-		}
-	}
+	d.strangers(want, got)
 	return d
 }
 
