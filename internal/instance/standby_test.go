@@ -289,10 +289,11 @@ func TestWarmTasksAreAskedForTogether(t *testing.T) {
 		lag(0, 100)
 		step(b, 1)
 		time.Sleep(together)
-		step(c, 2) // and a is not waited for
-		step(b, 2) // which has been told of, too
+		step(c, 2)          // and a is not waited for
+		step(b, 2)          // which has been told of, too
+		step(lag(0, 10), 3) // nor are those that have been told of
 		time.Sleep(warmInterval - 1)
-		step(b, 2)
+		step(b, 3)
 	})
 }
 
