@@ -205,11 +205,11 @@ func TestSourceAsChangelogStopsAtCommittedOffset(t *testing.T) {
 	})
 }
 
-func (w *world) put(r *kgo.Record) {
+func (w *world) put(rs ...*kgo.Record) {
 	w.t.Helper()
 	cl := w.client()
 	defer cl.Close()
-	if err := cl.ProduceSync(context.Background(), r).FirstErr(); err != nil {
+	if err := cl.ProduceSync(context.Background(), rs...).FirstErr(); err != nil {
 		w.t.Fatal(err)
 	}
 }

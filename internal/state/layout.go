@@ -191,6 +191,15 @@ func (g Segments) Own(dst, key []byte) []byte {
 	return dst
 }
 
+// start is the first time of the segment that the entry at key is in.
+func (g Segments) start(key []byte) int64 {
+	prefix := binary.BigEndian.Uint64(key)
+	if g.Ordered {
+		prefix /= 2
+	}
+	return int64(prefix) * g.Interval
+}
+
 // Segment is the number of the segment that time falls into. Times before the epoch
 // belong to the first.
 func (g Segments) Segment(time int64) int64 { return max(0, time) / g.Interval }
@@ -207,13 +216,49 @@ const NeverObserved = math.MinInt64
 // store have expired.
 func (s *Store) Observed() int64 { return s.observed }
 
-// Observe says that time has come to now, or later.
-func (s *Store) Observe(now int64) { s.observed = max(s.observed, now) }
+// Newest is a time that no entry is later than.
+func (s *Store) Newest() int64 { return s.newest }
 
-// Resume is Observe of a time that was committed.
+// Observe says that time has come to now, or later.
+func (s *Store) Observe(now int64) {
+	s.observed = max(s.observed, now)
+	s.newest = max(s.newest, now)
+}
+
+// Resume says that time had come to now when offsets were committed; of several inputs
+// the last counts. What was restored may be further, where there are no transactions: it
+// is done again, and what that needs must not have expired.
 func (s *Store) Resume(now int64) {
-	s.Observe(now)
-	s.committedTime = s.observed
+	if s.resumed {
+		now = max(now, s.observed)
+	}
+	s.observed, s.committedTime, s.resumed = now, now, true
+	s.newest = max(s.newest, now)
+}
+
+// begin says that nothing is known of a store's time but what its entries tell.
+func (s *Store) begin(observed, newest int64) {
+	s.observed, s.committedTime, s.newest, s.resumed = observed, observed, newest, false
+}
+
+// look finds the last segment that the engine holds of a store: time has come to where
+// that begins, at least, and has not gone beyond its end.
+func (s *Store) look() error {
+	s.begin(NeverObserved, NeverObserved)
+	var g Segments
+	switch l := s.layout.(type) {
+	case Segments:
+		g = l
+	case Versions:
+		g = l.Segments
+	default:
+		return nil
+	}
+	return s.Range(nil, binary.BigEndian.AppendUint64(nil, math.MaxUint64), true, func(key, _ []byte, _ int64) bool {
+		at := g.start(key)
+		s.begin(at, at+g.Interval-1)
+		return false
+	})
 }
 
 // Number returns a number that tells an entry from the others under its key and time.

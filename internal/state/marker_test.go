@@ -28,11 +28,11 @@ func TestAnotherLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, at := s.Position()
-		_, _, there, err := s.Get([]byte("a"))
+		_, _, there, err := s.Get([]byte("segment."))
 		if at != c.kept || there != c.kept || err != nil {
 			t.Errorf("%d: %+v: position %v, entry %v, %v; want %v", i, c.layout, at, there, err, c.kept)
 		}
-		s.Put([]byte("a"), []byte("1"), 1)
+		s.Put([]byte("segment."), []byte("1"), 1) // as long as what every entry of a segment begins with
 		s.Commit()
 		s.SetPosition(engine.Position{Offset: 1})
 		flush(t, s)

@@ -33,9 +33,7 @@ func NewRestorer(s *Store) (*Restorer, error) {
 	}
 	r.batch.Reset()
 	s.forgetAll()
-	if g, ok := s.layout.(Versions); ok {
-		return r, g.begin(s)
-	}
+	s.resumed = false
 	return r, nil
 }
 
@@ -118,7 +116,10 @@ func (r *Restorer) setRow(key, row []byte, time int64) {
 }
 
 // Observe says that time had come to now, or later.
-func (r *Restorer) Observe(now int64) { r.s.Resume(now) }
+func (r *Restorer) Observe(now int64) {
+	r.s.Observe(now)
+	r.s.committedTime = r.s.observed
+}
 
 // room returns an empty slice with space for n bytes that stay as they are until
 // Write.
@@ -155,6 +156,7 @@ func (s *Store) Wipe() error {
 		return s.fail("wipe", err)
 	}
 	s.forms.empty()
-	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, census: newCensus(), posSent: true, floorSent: true}
+	s.begin(NeverObserved, NeverObserved)
 	return nil
 }

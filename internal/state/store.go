@@ -50,6 +50,8 @@ type Store struct {
 	err     error  // the first that the engine met
 
 	observed      int64  // the time that has been reached, where entries expire
+	resumed       bool   // observed was committed, or goes on from a time that was
+	newest        int64  // no entry is later
 	committedTime int64  // observed as of the last Commit
 	lenient       bool   // expiry goes by committedTime
 	floor         uint64 // the first segment that may hold anything
@@ -76,7 +78,7 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if l == nil {
 		l = Plain{}
 	}
-	s := &Store{ns: ns, eng: eng, layout: l, census: newCensus(), posSent: true, floorSent: true, observed: NeverObserved, committedTime: NeverObserved}
+	s := &Store{ns: ns, eng: eng, layout: l, census: newCensus(), posSent: true, floorSent: true}
 	if err := mark(eng, ns, l); err != nil {
 		return nil, s.fail("layout", err)
 	}
@@ -90,7 +92,7 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 	if _, ok := l.(Recent); ok {
 		return s, s.recount()
 	}
-	return s, nil
+	return s, s.look()
 }
 
 // Namespace names the store and its partition.

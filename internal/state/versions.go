@@ -41,24 +41,20 @@ func (Versions) Each(key, row []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
-// begin prepares a store to be restored on top of what the engine has. It says that time
-// had come to the newest of the segments there, at least: what is replayed first may be of
-// a key whose entry is in one of them, which is looked for as far back as time allows.
-func (g Versions) begin(s *Store) error {
-	return s.Range(nil, binary.BigEndian.AppendUint64(nil, math.MaxUint64), true, func(key, _ []byte, _ int64) bool {
-		s.Observe(int64(binary.BigEndian.Uint64(key)) * g.Interval)
-		return false
-	})
-}
-
 // Replay implements Layout.
 func (g Versions) Replay(r *Restorer, key, value []byte, time int64) error {
-	if time < r.s.Live(g.Segments) {
+	if time < g.replayed(r.s) {
 		return nil
 	}
 	r.Observe(time)
-	_, err := g.put(r, r.s, version{key, value, time})
+	_, err := g.put(r, r.s, version{key, value, time}, g.replayed(r.s))
 	return err
+}
+
+// replayed is the first time whose versions a replay keeps. It keeps them twice as long
+// as they can be asked for: without transactions it may go on from an earlier time.
+func (g Versions) replayed(s *Store) int64 {
+	return max(s.Live(g.Segments), NeverObserved+g.Retention) - g.Retention
 }
 
 // A Version is written to versioned entries.
@@ -96,17 +92,18 @@ func (s *Store) PutVersion(key, value []byte, at int64) (until int64, ok bool, e
 		return 0, false, nil
 	}
 	s.Log(key, value, at)
-	until, err = g.put(s, s, version{key, value, at})
+	until, err = g.put(s, s, version{key, value, at}, s.Live(g.Segments))
 	return until, true, s.unreadable(err)
 }
 
-// put adds a version to an entry. Time has come to it already.
-func (g Versions) put(r rows, s *Store, v version) (until int64, err error) {
-	key, row, err := g.find(r, s, v.key)
+// put adds a version to an entry, which loses those that ended at live or before. Time
+// has come to it already.
+func (g Versions) put(r rows, s *Store, v version, live int64) (until int64, err error) {
+	key, row, err := g.find(r, s, v.key, live)
 	if err != nil {
 		return 0, err
 	}
-	if row, until, err = addVersion(row, v, s.Live(g.Segments)); err != nil {
+	if row, until, err = addVersion(row, v, live); err != nil {
 		return 0, err
 	}
 	home := g.home(row, v.key)
@@ -126,13 +123,13 @@ func (g Versions) home(row, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, segmentSize+len(key)), segment), key...)
 }
 
-// find returns a key's entry and where it is; nil if there is none.
-func (g Versions) find(r rows, s *Store, key []byte) (home, row []byte, err error) {
+// find returns a key's entry and where it is; nil if there is none that ends after live.
+func (g Versions) find(r rows, s *Store, key []byte, live int64) (home, row []byte, err error) {
 	home = append(binary.BigEndian.AppendUint64(make([]byte, 0, segmentSize+len(key)), math.MaxUint64), key...)
-	if row, err = r.row(home); row != nil || err != nil || s.observed == NeverObserved {
+	if row, err = r.row(home); row != nil || err != nil || s.newest == NeverObserved {
 		return home, row, err
 	}
-	for seg := g.Segment(s.observed); seg >= g.Segment(s.Live(g.Segments)); seg-- {
+	for seg := g.Segment(s.newest); seg >= g.Segment(live); seg-- {
 		binary.BigEndian.PutUint64(home, uint64(seg))
 		if row, err = r.row(home); row != nil || err != nil {
 			return home, row, err
@@ -146,8 +143,8 @@ func (g Versions) find(r rows, s *Store, key []byte) (home, row []byte, err erro
 // values belong to the store. A nil value is a tombstone.
 func (s *Store) EachVersion(key []byte, fn func(value []byte, from, until int64) bool) error {
 	g := s.layout.(Versions)
-	_, row, err := g.find(s, s, key)
 	until, live := int64(Latest), s.Live(g.Segments)
+	_, row, err := g.find(s, s, key, live)
 	for err == nil && len(row) > 0 && until > live {
 		var v version
 		if v, row, err = cutVersion(row); err == nil && !fn(v.value, v.at, until) {

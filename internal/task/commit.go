@@ -153,8 +153,8 @@ func (t *Task) times() map[string]int64 {
 		}
 	}
 	for _, s := range t.stores {
-		if at := s.State.Observed(); at != state.NeverObserved {
-			times[s.Name+observedSuffix] = at
+		if observed, _ := commits(s); observed {
+			times[s.Name+observedSuffix] = s.State.Observed() // state.NeverObserved, too
 		}
 		if n := s.State.LastNumber(); n > 0 {
 			times[s.Name+numberSuffix] = n
@@ -229,6 +229,16 @@ func (t *Task) Rollback() {
 	}
 }
 
+// commits says which of a store's time and last number are committed.
+func commits(s *StorePartition) (observed, number bool) {
+	if l, ok := s.State.Layout().(interface {
+		Commits() (observed, number bool)
+	}); ok {
+		return l.Commits()
+	}
+	return false, false
+}
+
 // checkMetadata refuses a task whose committed metadata could not be held by the
 // broker.
 func (t *Task) checkMetadata() error {
@@ -241,13 +251,7 @@ func (t *Task) checkMetadata() error {
 		m.Times[tm.name] = 0
 	}
 	for _, s := range t.stores {
-		l, ok := s.State.Layout().(interface {
-			Commits() (observed, number bool)
-		})
-		if !ok {
-			continue
-		}
-		observed, number := l.Commits()
+		observed, number := commits(s)
 		if observed {
 			m.Times[s.Name+observedSuffix] = 0
 		}

@@ -260,3 +260,31 @@ func TestOrderIsRestored(t *testing.T) {
 		t.Errorf("%v, %v, %v", got, walked, err)
 	}
 }
+
+// Local state may be further than the time that was committed, without transactions. Its
+// entries are there, those of later segments too, and nothing has expired since.
+func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
+	t.Parallel()
+	for _, ordered := range []bool{false, true} {
+		d := store.Window("w", serde.String, serde.Int64).Sized(10).Retention(2 * time.Minute)
+		if ordered {
+			d = d.InOrder()
+		}
+		sc := newScene(t, d)
+		for _, start := range []int64{500_000, 630_000} {
+			if err := d.Open(sc).Put("a", at(start), start); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sc.commit()
+		sc.open(d)
+		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@630000/630010=630000" {
+			t.Errorf("ordered %v: before the committed time is known: %s", ordered, got)
+		}
+		sc.s.Resume(500_000)
+		sc.s.Resume(400_000) // another input's
+		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@630000/630010=630000" || sc.s.Observed() != 500_000 {
+			t.Errorf("ordered %v: %s at %d", ordered, got, sc.s.Observed())
+		}
+	}
+}
