@@ -286,5 +286,13 @@ func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@630000/630010=630000" || sc.s.Observed() != 500_000 {
 			t.Errorf("ordered %v: %s at %d", ordered, got, sc.s.Observed())
 		}
+		r, err := state.NewRestorer(sc.s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Observe(900_000)
+		if sc.s.Resume(560_000); sc.s.Observed() != 560_000 {
+			t.Errorf("ordered %v: restored again, time goes on from %d", ordered, sc.s.Observed())
+		}
 	}
 }
