@@ -2,10 +2,14 @@ package instance
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/leatstream/leat/internal/kafka"
 	"github.com/leatstream/leat/internal/layout"
+	"github.com/leatstream/leat/internal/offsetmeta"
+	"github.com/leatstream/leat/internal/task"
 )
 
 // tellBeginnings says which inputs will begin without a committed offset, although the
@@ -13,8 +17,9 @@ import (
 // task that has begun soon has an offset.
 //
 // A task that has begun has committed all inputs that it had. One that lacks an offset
-// now is new to it, because the topology or the topic has grown, or has lost it: what is
-// stored does not tell which. If the task has state, that is a warning.
+// now is new to it, because the topology or the topic has grown, or has lost it. If the
+// task has state, and its inputs are not those of its last commit, that is a warning; if
+// they are, the offset is lost, and the task will refuse to start.
 func (in *Instance) tellBeginnings(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -55,18 +60,47 @@ func (in *Instance) tellBeginning(sub *layout.Sub, source int, committed map[kaf
 			_, ok := committed[kafka.TopicPartition{Topic: t, Partition: p}]
 			known = known || ok
 		}
-		if known && sub.Stateful() {
+		switch {
+		case hadOffset(sub, p, committed):
+		case known && sub.Stateful():
 			begun = append(begun, p)
-		} else {
+		default:
 			other = append(other, p)
 		}
 	}
 	if len(begun) > 0 {
 		in.log.Warn("an input of tasks with state has no committed offset, and others of theirs have: all is well if it is new to the application; if its offset was lost, "+
-			"records of it take effect once more, or never: stop all processes, and set it to where the state was true, with `processor reset --to` or Kafka's tools",
+			"records of it take effect once more, or never: stop all processes, and set it to where the state was true with Kafka's tools",
 			"group", in.cfg.App, "topic", topic, "partitions", begun, "begins", begin)
 	}
 	if len(other) > 0 {
 		in.log.Info("partitions of a topic begin without a committed offset", "group", in.cfg.App, "topic", topic, "partitions", other, "begins", begin)
 	}
+}
+
+// hadOffset reports whether a task with state had offsets of all that it reads when it
+// last committed. An input that has none now has lost it.
+func hadOffset(sub *layout.Sub, partition int32, committed map[kafka.TopicPartition]kafka.Committed) bool {
+	if !sub.Stateful() {
+		return false
+	}
+	var topics []string
+	for i, topic := range sub.Topics {
+		if partition < sub.Counts[i] {
+			topics = append(topics, topic)
+		}
+	}
+	return slices.ContainsFunc(topics, func(topic string) bool {
+		c, ok := committed[kafka.TopicPartition{Topic: topic, Partition: partition}]
+		m, err := offsetmeta.Decode(c.Metadata)
+		return ok && err == nil && task.HadInputs(m, topics)
+	})
+}
+
+// lostOffset is the error of a task with state one of whose inputs has lost its offset: to
+// begin at either end of that would count its records twice, or lose them.
+func (in *Instance) lostOffset(tp kafka.TopicPartition) error {
+	return fmt.Errorf("group %q has %w for %s, which the task had when it last committed, and has those of its other inputs: the offset has expired or was deleted. "+
+		"Stop all processes, and set it to where the state was true with Kafka's tools (kafka-consumer-groups --reset-offsets), or reset %q, and it starts from nothing",
+		in.cfg.App, errLostOffsets, tp, in.cfg.App)
 }

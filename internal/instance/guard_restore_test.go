@@ -289,8 +289,29 @@ func (w *world) forget(topics ...string) {
 	}
 }
 
+// bare makes the committed offset of a topic's first partition one that another tool has
+// committed.
+func (w *world) bare(topic string) {
+	w.t.Helper()
+	cl := w.client()
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	offsets, err := adm.FetchOffsets(context.Background(), "app")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	o, _ := offsets.Lookup(topic, 0)
+	o.Metadata = ""
+	set := kadm.Offsets{}
+	set.Add(o.Offset)
+	if err := adm.CommitAllOffsets(context.Background(), "app", set); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // A group that has committed offsets, but not of all inputs: where those begin is told, in
-// one line for each topic, and it is a warning where there is state.
+// one line for each topic, and it is a warning where there is state and it is not known
+// whether they had offsets before.
 func TestBeginnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 3, "rows", "asks", "out", "copied", "copies")
@@ -326,7 +347,17 @@ func TestBeginnings(t *testing.T) {
 		if got := slices.Concat(told(begins), told(warns)); len(got) > 0 {
 			t.Errorf("nothing is lost, and it says %q", got)
 		}
-		w.forget("rows", "copied")
+		w.forget("rows")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := New(cfg).Run(ctx); !errors.Is(err, errLostOffsets) || !strings.Contains(err.Error(), "rows[0]") {
+			t.Errorf("an input of a task with state has lost its offset: %v", err)
+		}
+		if got := slices.Concat(told(begins), told(warns)); len(got) > 0 {
+			t.Errorf("it does not start, and says %q", got)
+		}
+		w.bare("asks")
+		w.forget("copied")
 		run()
 		if got := told(begins); !slices.Equal(got, []string{"copied[0] latest"}) {
 			t.Errorf("it says %q", got)

@@ -182,6 +182,8 @@ func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committe
 				in.log.Warn("the times committed with an offset cannot be read; they start anew", "topic", tp.Topic, "partition", tp.Partition, "err", err)
 				st.meta = offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}
 			}
+		} else if hadOffset(s.sub, s.task.Partition, committed) {
+			return nil, in.lostOffset(tp)
 		} else if st.offset, err = in.begin(s, s.sub.Sources[i].Start, tp, st); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package task
 
 import (
 	"fmt"
+	"hash/fnv"
+	"slices"
 
 	"github.com/leatstream/leat/internal/offsetmeta"
 	"github.com/leatstream/leat/internal/state"
@@ -145,8 +147,38 @@ const observedSuffix = "@time"
 // numberSuffix, behind a store's name, names the last number given to an entry.
 const numberSuffix = "@number"
 
+// inputsName names the InputsMark of what a task had when it committed.
+const inputsName = "@inputs"
+
+// present are the topics of the task's inputs.
+func (t *Task) present() (topics []string) {
+	for _, in := range t.inputs {
+		if !in.absent {
+			topics = append(topics, in.topic)
+		}
+	}
+	return topics
+}
+
+// InputsMark tells the topics that a task reads from others. It is committed: an input
+// without an offset that was there already has lost it.
+func InputsMark(topics []string) int64 {
+	h := fnv.New64a()
+	for _, topic := range slices.Sorted(slices.Values(topics)) {
+		_, _ = h.Write(append([]byte(topic), 0))
+	}
+	return int64(h.Sum64())
+}
+
+// HadInputs reports whether a task that committed m read these topics, and no others.
+func HadInputs(m offsetmeta.Metadata, topics []string) bool {
+	mark, ok := m.Times[inputsName]
+	return ok && mark == InputsMark(topics)
+}
+
 func (t *Task) times() map[string]int64 {
-	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers))
+	times := make(map[string]int64, len(t.nodeTimes)+len(t.timers)+len(t.stores)+1)
+	times[inputsName] = t.inputsMark
 	for _, nt := range t.nodeTimes {
 		if nt.at != offsetmeta.Unknown && nt.name != Uncommitted {
 			times[nt.name] = nt.at
@@ -242,7 +274,7 @@ func commits(s *StorePartition) (observed, number bool) {
 // checkMetadata refuses a task whose committed metadata could not be held by the
 // broker.
 func (t *Task) checkMetadata() error {
-	m := offsetmeta.Metadata{Times: map[string]int64{}}
+	m := offsetmeta.Metadata{Times: map[string]int64{inputsName: 0}}
 	for _, nt := range t.nodeTimes {
 		m.Times[nt.name] = 0
 	}

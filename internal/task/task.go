@@ -39,15 +39,16 @@ type Task struct {
 	globals   map[string]*state.Shared
 	counts    func(string) int32
 
-	ports     []any
-	inputs    []*input
-	turns     int64 // counts the heads of inputs
-	stores    []*StorePartition
-	timers    []*Timer
-	nodeTimes []*NodeTime
-	tallies   []*Tally
-	flushes   []flushHook
-	flushed   int // the last node whose flush hook has run, or runs; -1: none since the last commit
+	ports      []any
+	inputs     []*input
+	inputsMark int64 // see InputsMark
+	turns      int64 // counts the heads of inputs
+	stores     []*StorePartition
+	timers     []*Timer
+	nodeTimes  []*NodeTime
+	tallies    []*Tally
+	flushes    []flushHook
+	flushed    int // the last node whose flush hook has run, or runs; -1: none since the last commit
 
 	streamTime int64 // offsetmeta.Unknown before the first record
 	wallClock  int64
@@ -115,6 +116,7 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 		in.place = len(t.inputs)
 		t.inputs = append(t.inputs, in)
 	}
+	t.inputsMark = InputsMark(t.present())
 	if env.Opens != nil {
 		env.Opens(t)
 	}
