@@ -351,6 +351,45 @@ func TestShortTurns(t *testing.T) {
 	})
 }
 
+// A worker that is away for as long as a commit takes, while what waits for it takes all the room, is asked for nothing:
+// turns would slow everybody down for seconds.
+func TestCommitsBeginNoTurns(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
+		x.f.room = 8 * minLow
+		const partitions, each = 16, 6
+		if _, err := kadm.NewClient(x.cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
+			t.Fatal(err)
+		}
+		inboxes := []*Inbox{x.inbox, NewInbox()}
+		for p := range int32(partitions) {
+			for i := range each {
+				x.Produce(x.cl, &kgo.Record{Topic: "wide", Partition: p, Key: fmt.Append(nil, i), Value: make([]byte, minLow)})
+			}
+			x.add(&Feed{Topic: "wide", Partition: p, End: each, To: inboxes[p%2]})
+		}
+		var workers sync.WaitGroup
+		for _, to := range inboxes {
+			workers.Go(func() {
+				for n := 0; n < each*partitions/2; {
+					<-to.Some()
+					for _, b := range to.Take() {
+						if b.Yield {
+							t.Error("asked to give back")
+							b.Feed.Yield([]int64{-1})
+							continue
+						}
+						n += len(b.Records)
+						b.Feed.Done(b.Bytes)
+						time.Sleep(PAUSE)
+					}
+				}
+			})
+		}
+		workers.Wait()
+	})
+}
+
 // Turns end soon after what made them necessary: who is slow then, with a little, is not asked to give it back.
 func TestTurnsEnd(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {

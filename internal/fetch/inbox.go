@@ -1,6 +1,9 @@
 package fetch
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // An Inbox holds the batches that wait for one receiver. It never makes the fetcher
 // wait: what it may hold is bounded by the limits of the feeds, which are paused
@@ -10,10 +13,11 @@ type Inbox struct {
 
 	mu      sync.Mutex
 	batches []Batch
+	taken   time.Time // last
 }
 
 // NewInbox returns an empty inbox.
-func NewInbox() *Inbox { return &Inbox{some: make(chan struct{}, 1)} }
+func NewInbox() *Inbox { return &Inbox{some: make(chan struct{}, 1), taken: time.Now()} }
 
 // Put adds a batch. It never blocks.
 func (in *Inbox) Put(b Batch) {
@@ -40,8 +44,15 @@ func (in *Inbox) Take() []Batch {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	batches := in.batches
-	in.batches = nil
+	in.batches, in.taken = nil, time.Now()
 	return batches
+}
+
+// Taken is when Take was last called.
+func (in *Inbox) Taken() time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.taken
 }
 
 // Empty reports whether nothing waits.

@@ -54,6 +54,7 @@ const (
 	slow    = 4 * turn      // and if it has not got what it needs by then
 	eased   = 5 * turn      // after which turns end if half of the room is never taken
 	overdue = 10 * Patience // is a worker that does not yield, which is not waited for then
+	doubt   = 3 * Patience  // before turns begin: a commit may take so long
 	maxVain = 8             // turns in vain: it is half a minute until the next one then
 )
 
@@ -301,9 +302,15 @@ func (f *Fetcher) crammed() bool {
 }
 
 // relieve waits until there is room. If that takes long, tasks that do not get on give
-// back what waits for them.
+// back what waits for them. A worker that has not looked for batches since then is at
+// something else, such as a commit: that says nothing of its tasks, and it could not give
+// anything back.
 func (f *Fetcher) relieve(ctx context.Context) {
-	timeout, cancel := context.WithTimeout(ctx, Patience)
+	began, patience := time.Now(), Patience
+	if !f.turns {
+		patience = doubt
+	}
+	timeout, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	poked, done := f.interruptible(timeout)
 	defer done()
@@ -311,6 +318,7 @@ func (f *Fetcher) relieve(ctx context.Context) {
 	sums := make([]int64, len(groups))
 	for i, g := range groups {
 		_, sums[i] = g.queued()
+		g.inbox().Wake()
 	}
 	f.tell.Store(max(0, f.levels.held) + 1)
 	if f.crammed() {
@@ -321,13 +329,17 @@ func (f *Fetcher) relieve(ctx context.Context) {
 		return
 	}
 	now, closed := time.Now(), false
+	looks := func(g *group) bool {
+		taken := g.inbox().Taken()
+		return taken.After(began) || now.Sub(taken) >= overdue
+	}
 	for i, g := range slices.Backward(groups) {
-		if _, sum := g.queued(); sum == sums[i] && (i > 0 || !g.hungry()) {
+		if queued, sum := g.queued(); queued > 0 && sum == sums[i] && (i > 0 || !g.hungry()) && looks(g) {
 			f.close(g, now)
 			closed = true
 		}
 	}
-	if g := f.hoarder(groups); g != nil && !closed {
+	if g := f.hoarder(groups); g != nil && !closed && looks(g) {
 		f.close(g, now)
 		closed = true
 	}
