@@ -381,7 +381,7 @@ func TestCommitsBeginNoTurns(t *testing.T) {
 						}
 						n += len(b.Records)
 						b.Feed.Done(b.Bytes)
-						time.Sleep(PAUSE)
+						time.Sleep(250 * time.Millisecond) // it commits
 					}
 				}
 			})
