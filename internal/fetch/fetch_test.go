@@ -351,43 +351,83 @@ func TestShortTurns(t *testing.T) {
 	})
 }
 
-// A worker that is away for as long as a commit takes, while what waits for it takes all the room, is asked for nothing:
-// turns would slow everybody down for seconds.
-func TestCommitsBeginNoTurns(t *testing.T) {
-	run(t, func(t *testing.T, x *fixture) {
-		synctest.Wait()
-		x.f.room = 8 * minLow
-		const partitions, each = 16, 6
-		if _, err := kadm.NewClient(x.cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
-			t.Fatal(err)
-		}
-		inboxes := []*Inbox{x.inbox, NewInbox()}
-		for p := range int32(partitions) {
-			for i := range each {
-				x.Produce(x.cl, &kgo.Record{Topic: "wide", Partition: p, Key: fmt.Append(nil, i), Value: make([]byte, minLow)})
-			}
-			x.add(&Feed{Topic: "wide", Partition: p, End: each, To: inboxes[p%2]})
-		}
-		var workers sync.WaitGroup
-		for _, to := range inboxes {
-			workers.Go(func() {
-				for n := 0; n < each*partitions/2; {
-					<-to.Some()
-					for _, b := range to.Take() {
-						if b.Yield {
-							t.Error("asked to give back")
-							b.Feed.Yield([]int64{-1})
-							continue
+// Two workers have eight partitions each, and one of them lets what waits for it take all the room: for as long as a
+// commit takes, say. That begins no turns, which would slow everybody down for seconds, until it has taken too long.
+func TestTurnsBegin(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		away  time.Duration // for which the worker does nothing, once
+		looks bool          // for batches, meanwhile
+		turns bool
+	}{
+		{"commit", 8 * Patience, false, false},
+		{"no progress", doubt - Patience/2, true, false},
+		{"no progress for long", 2 * doubt, true, true},
+		{"stuck", 3 * overdue, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, func(t *testing.T, x *fixture) {
+				synctest.Wait()
+				x.f.room = 8 * minLow
+				const partitions, each = 16, 6
+				if _, err := kadm.NewClient(x.cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
+					t.Fatal(err)
+				}
+				away, other := x.inbox, NewInbox()
+				for p := range int32(partitions) {
+					for i := range each {
+						x.Produce(x.cl, &kgo.Record{Topic: "wide", Partition: p, Key: fmt.Append(nil, i), Value: make([]byte, minLow)})
+					}
+					x.add(&Feed{Topic: "wide", Partition: p, End: each, To: []*Inbox{away, other}[p%2]})
+				}
+				var asked atomic.Bool
+				work := func(in *Inbox, till time.Time, looks bool) {
+					var taken []Batch
+					take := func() {
+						for _, b := range in.Take() {
+							if b.Yield {
+								asked.Store(true)
+								b.Feed.Yield([]int64{-1})
+							} else {
+								taken = append(taken, b)
+							}
 						}
-						n += len(b.Records)
-						b.Feed.Done(b.Bytes)
-						time.Sleep(250 * time.Millisecond) // it commits
+					}
+					for over := time.After(time.Until(till)); over != nil; {
+						some := in.Some()
+						if !looks {
+							some = nil
+						}
+						select {
+						case <-some:
+							take()
+						case <-over:
+							over = nil
+						}
+					}
+					for n := 0; n < each*partitions/2; {
+						take()
+						for _, b := range taken {
+							n += len(b.Records)
+							b.Feed.Done(b.Bytes)
+						}
+						if taken = taken[:0]; n < each*partitions/2 {
+							<-in.Some()
+						}
 					}
 				}
+				var workers sync.WaitGroup
+				workers.Go(func() { work(away, time.Now().Add(c.away), c.looks) })
+				workers.Go(func() { work(other, time.Time{}, true) })
+				workers.Wait()
+				x.stop()
+				<-x.ended
+				if turns := !x.f.lacked.IsZero(); turns != c.turns || asked.Load() && !turns {
+					t.Errorf("turns: %v, asked to give back: %v", turns, asked.Load())
+				}
 			})
-		}
-		workers.Wait()
-	})
+		})
+	}
 }
 
 // Turns end soon after what made them necessary: who is slow then, with a little, is not asked to give it back.

@@ -331,7 +331,7 @@ func (f *Fetcher) relieve(ctx context.Context) {
 	now, closed := time.Now(), false
 	looks := func(g *group) bool {
 		taken := g.inbox().Taken()
-		return taken.After(began) || now.Sub(taken) >= overdue
+		return !taken.Before(began) || now.Sub(taken) >= overdue
 	}
 	for i, g := range slices.Backward(groups) {
 		if queued, sum := g.queued(); queued > 0 && sum == sums[i] && (i > 0 || !g.hungry()) && looks(g) {
