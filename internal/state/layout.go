@@ -216,19 +216,31 @@ const NeverObserved = math.MinInt64
 // store have expired.
 func (s *Store) Observed() int64 { return s.observed }
 
-// Newest is a time that no entry is later than.
-func (s *Store) Newest() int64 { return s.newest }
+// Last is the last time whose entries are looked for; NeverObserved if there are none. No
+// entry is later, but those that have been restored and are so far ahead of what has been
+// reached that nothing processed now asks for them.
+func (s *Store) Last(g Segments) int64 {
+	if s.observed > math.MaxInt64-g.Retention || s.newest < s.observed+g.Retention {
+		return s.newest
+	}
+	return s.observed + g.Retention
+}
 
 // Observe says that time has come to now, or later.
 func (s *Store) Observe(now int64) {
 	s.observed = max(s.observed, now)
 	s.newest = max(s.newest, now)
+	s.oldest = min(s.oldest, now)
 }
 
 // Resume says that time had come to now when offsets were committed; of several inputs
 // the last counts. What was restored may be further, where there are no transactions: it
-// is done again, and what that needs must not have expired.
+// is done again, and what that needs must not have expired. If nothing had been observed,
+// all that was restored is done again.
 func (s *Store) Resume(now int64) {
+	if now == NeverObserved && s.newest != NeverObserved {
+		now = s.oldest
+	}
 	if s.resumed {
 		now = max(now, s.observed)
 	}
@@ -236,15 +248,15 @@ func (s *Store) Resume(now int64) {
 	s.newest = max(s.newest, now)
 }
 
-// begin says that nothing is known of a store's time but what its entries tell.
-func (s *Store) begin(observed, newest int64) {
-	s.observed, s.committedTime, s.newest, s.resumed = observed, observed, newest, false
+// begin says that nothing is known of a store's time.
+func (s *Store) begin() {
+	s.observed, s.committedTime, s.resumed = NeverObserved, NeverObserved, false
+	s.oldest, s.newest = math.MaxInt64, NeverObserved
 }
 
-// look finds the last segment that the engine holds of a store: time has come to where
-// that begins, at least, and has not gone beyond its end.
+// look finds the first and the last segment that the engine holds of a store: time has
+// come to where the last begins, at least, and has not gone beyond its end.
 func (s *Store) look() error {
-	s.begin(NeverObserved, NeverObserved)
 	var g Segments
 	switch l := s.layout.(type) {
 	case Segments:
@@ -254,9 +266,18 @@ func (s *Store) look() error {
 	default:
 		return nil
 	}
-	return s.Range(nil, binary.BigEndian.AppendUint64(nil, math.MaxUint64), true, func(key, _ []byte, _ int64) bool {
-		at := g.start(key)
-		s.begin(at, at+g.Interval-1)
+	s.begin()
+	all := binary.BigEndian.AppendUint64(nil, math.MaxUint64)
+	err := s.Range(nil, all, false, func(key, _ []byte, _ int64) bool {
+		s.oldest = g.start(key)
+		return false
+	})
+	if err != nil {
+		return err
+	}
+	return s.Range(nil, all, true, func(key, _ []byte, _ int64) bool {
+		s.observed = g.start(key)
+		s.committedTime, s.newest = s.observed, s.observed+g.Interval-1
 		return false
 	})
 }

@@ -33,7 +33,10 @@ func NewRestorer(s *Store) (*Restorer, error) {
 	}
 	r.batch.Reset()
 	s.forgetAll()
-	s.resumed = false
+	if s.resumed { // what is replayed goes by what there is, until the next Resume
+		s.resumed = false
+		return r, s.look()
+	}
 	return r, nil
 }
 
@@ -157,6 +160,6 @@ func (s *Store) Wipe() error {
 	}
 	s.forms.empty()
 	*s = Store{ns: s.ns, eng: s.eng, layout: s.layout, forms: s.forms, census: newCensus(), posSent: true, floorSent: true}
-	s.begin(NeverObserved, NeverObserved)
+	s.begin()
 	return nil
 }

@@ -52,6 +52,7 @@ type Store struct {
 	observed      int64  // the time that has been reached, where entries expire
 	resumed       bool   // observed was committed, or goes on from a time that was
 	newest        int64  // no entry is later
+	oldest        int64  // nor earlier than this, but for what has expired
 	committedTime int64  // observed as of the last Commit
 	lenient       bool   // expiry goes by committedTime
 	floor         uint64 // the first segment that may hold anything
@@ -79,6 +80,7 @@ func Open(eng engine.Engine, ns engine.Namespace, l Layout) (*Store, error) {
 		l = Plain{}
 	}
 	s := &Store{ns: ns, eng: eng, layout: l, census: newCensus(), posSent: true, floorSent: true}
+	s.begin()
 	if err := mark(eng, ns, l); err != nil {
 		return nil, s.fail("layout", err)
 	}

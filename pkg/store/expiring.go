@@ -91,7 +91,7 @@ func (v *expiring[K]) remove(entryTime, at int64) {
 // between calls fn for each segment that holds live times from from to to, in their
 // order or in reverse, with what its keys begin with, until fn returns false.
 func (v *expiring[K]) between(from, to int64, d direction, fn func(prefix uint64) (bool, error)) error {
-	from, to = max(0, from, v.s.Live(v.segments)), min(to, v.s.Newest())
+	from, to = max(0, from, v.s.Live(v.segments)), min(to, v.s.Last(v.segments))
 	if to < from {
 		return nil
 	}

@@ -262,7 +262,8 @@ func TestOrderIsRestored(t *testing.T) {
 }
 
 // Local state may be further than the time that was committed, without transactions. Its
-// entries are there, those of later segments too, and nothing has expired since.
+// entries are there, those of later segments too, and nothing has expired since. What is
+// so far ahead that no record asks for it costs no walk over all segments in between.
 func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 	t.Parallel()
 	for _, ordered := range []bool{false, true} {
@@ -271,23 +272,38 @@ func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 			d = d.InOrder()
 		}
 		sc := newScene(t, d)
-		for _, start := range []int64{500_000, 630_000} {
-			if err := d.Open(sc).Put("a", at(start), start); err != nil {
+		r, err := state.NewRestorer(sc.s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, start := range []int64{500_000, 615_000, 1 << 50} {
+			other := newScene(t, d)
+			if err := d.Open(other).Put("a", at(start), start); err != nil {
+				t.Fatal(err)
+			}
+			value, _ := serde.Int64.Append(nil, start)
+			if err := r.Apply(other.commit()[0], value, start); err != nil {
 				t.Fatal(err)
 			}
 		}
-		sc.commit()
+		if err := r.Write(engine.Position{Offset: 3}); err != nil {
+			t.Fatal(err)
+		}
 		sc.open(d)
-		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@630000/630010=630000" {
+		if got := list(t, d.Open(sc).All()); got != fmt.Sprintf("a@%d/%d=%[1]d", 1<<50, 1<<50+10) {
 			t.Errorf("ordered %v: before the committed time is known: %s", ordered, got)
 		}
 		sc.s.Resume(500_000)
 		sc.s.Resume(400_000) // another input's
-		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@630000/630010=630000" || sc.s.Observed() != 500_000 {
+		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@615000/615010=615000" || sc.s.Observed() != 500_000 {
 			t.Errorf("ordered %v: %s at %d", ordered, got, sc.s.Observed())
 		}
-		r, err := state.NewRestorer(sc.s)
-		if err != nil {
+		sc.open(d)
+		sc.s.Resume(state.NeverObserved)
+		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@615000/615010=615000" || sc.s.Observed() >= 500_000 {
+			t.Errorf("ordered %v: nothing had been committed: %s", ordered, got)
+		}
+		if r, err = state.NewRestorer(sc.s); err != nil {
 			t.Fatal(err)
 		}
 		r.Observe(900_000)
