@@ -248,7 +248,7 @@ func (in *Instance) makeRun(s *slot, inputs []kafka.TopicPartition, starts map[k
 		return e
 	})
 	t, err := task.New(s.sub.Sub, s.task.Partition, task.Env{
-		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle,
+		App: in.cfg.App, Policies: in.cfg.Policies, MaxTaskIdle: idle, Behind: !in.cfg.ExactlyOnce,
 		WallClock: time.Now().UnixMilli(), MaxRecord: in.cfg.MaxRecord, Counts: s.sub.Counts,
 		Globals:    in.globals.shared(),
 		Partitions: func(topic string) int32 { return in.topics[topic].Partitions },

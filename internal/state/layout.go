@@ -216,14 +216,15 @@ const NeverObserved = math.MinInt64
 // store have expired.
 func (s *Store) Observed() int64 { return s.observed }
 
-// Last is the last time whose entries are looked for; NeverObserved if there are none. No
-// entry is later, but those that have been restored and are so far ahead of what has been
-// reached that nothing processed now asks for them.
-func (s *Store) Last(g Segments) int64 {
-	if s.observed > math.MaxInt64-g.Retention || s.newest < s.observed+g.Retention {
+// Last is the last time whose entries are looked for from a time on; NeverObserved if there
+// are none. No entry is later, but those that have been restored and are so far ahead of
+// that, and of what has been reached, that nothing processed now asks for them.
+func (s *Store) Last(g Segments, from int64) int64 {
+	from = max(from, s.observed)
+	if from > math.MaxInt64-g.Retention || s.newest < from+g.Retention {
 		return s.newest
 	}
-	return s.observed + g.Retention
+	return from + g.Retention
 }
 
 // Observe says that time has come to now, or later.
@@ -233,11 +234,17 @@ func (s *Store) Observe(now int64) {
 	s.oldest = min(s.oldest, now)
 }
 
-// Resume says that time had come to now when offsets were committed; of several inputs
-// the last counts. What was restored may be further, where there are no transactions: it
-// is done again, and what that needs must not have expired. If nothing had been observed,
-// all that was restored is done again.
+// Resume says that time had come to now, or later, when offsets were committed.
 func (s *Store) Resume(now int64) {
+	s.observed, s.newest = max(s.observed, now), max(s.newest, now)
+	s.committedTime, s.resumed = s.observed, true
+}
+
+// ResumeBehind says that time had come to now when offsets were committed, and that what
+// was restored may be further, as there were no transactions: it is done again, and what
+// that needs must not have expired. Of several inputs the last counts. If nothing had been
+// observed, all that was restored is done again.
+func (s *Store) ResumeBehind(now int64) {
 	if now == NeverObserved && s.newest != NeverObserved {
 		now = s.oldest
 	}

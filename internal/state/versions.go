@@ -129,7 +129,7 @@ func (g Versions) find(r rows, s *Store, key []byte, live int64) (home, row []by
 	if row, err = r.row(home); row != nil || err != nil || s.newest == NeverObserved {
 		return home, row, err
 	}
-	for seg := g.Segment(s.Last(g.Segments)); seg >= g.Segment(live); seg-- {
+	for seg := g.Segment(s.Last(g.Segments, live)); seg >= g.Segment(live); seg-- {
 		binary.BigEndian.PutUint64(home, uint64(seg))
 		if row, err = r.row(home); row != nil || err != nil {
 			return home, row, err

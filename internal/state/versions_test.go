@@ -86,14 +86,14 @@ func TestVersionsOfWhatIsDoneAgain(t *testing.T) {
 	if err := r.Write(engine.Position{Offset: 4}); err != nil {
 		t.Fatal(err)
 	}
-	s.Resume(NeverObserved)
+	s.ResumeBehind(NeverObserved)
 	if got := versionsOf(t, s, 10*history); got != "third from 750000, second from 100, first from 0" {
 		t.Errorf("nothing had been committed: %s", got)
 	}
 	if err := s.EachVersion([]byte("none"), func([]byte, int64, int64) bool { return true }); err != nil {
 		t.Error(err)
 	}
-	s.Resume(10*history + 100)
+	s.ResumeBehind(10*history + 100)
 	if got := versionsOf(t, s, 10*history); got != "third from 750000, second from 100, first from 0" {
 		t.Error(got)
 	}

@@ -219,7 +219,11 @@ func (t *Task) Resume(topic string, offset int64, meta offsetmeta.Metadata) erro
 		}
 		for _, s := range t.stores {
 			if at, ok := meta.Times[s.Name+observedSuffix]; ok {
-				s.State.Resume(at)
+				if t.behind {
+					s.State.ResumeBehind(at)
+				} else {
+					s.State.Resume(at) // another program may have gone on, and kept a time of ours
+				}
 			}
 			if n, ok := meta.Times[s.Name+numberSuffix]; ok {
 				s.State.ResumeNumber(n)

@@ -18,6 +18,7 @@ import (
 type Env struct {
 	App         string
 	Policies    Policies
+	Behind      bool                     // the offsets may be, of what the stores hold: there are no transactions
 	MaxTaskIdle int64                    // ms to wait for an empty input that is caught up; negative: wait for none
 	WallClock   int64                    // ms
 	Globals     map[string]*state.Shared // global tables by store
@@ -35,6 +36,7 @@ type Task struct {
 	partition int32
 	policies  Policies
 	maxIdle   int64
+	behind    bool // see Env
 	maxRecord int
 	globals   map[string]*state.Shared
 	counts    func(string) int32
@@ -86,7 +88,7 @@ type StorePartition struct {
 // restored.
 func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, error)) (*Task, error) {
 	t := &Task{
-		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, maxRecord: env.MaxRecord, globals: env.Globals, flushed: -1, counts: env.Partitions,
+		app: env.App, sub: sub, partition: partition, policies: env.Policies, maxIdle: env.MaxTaskIdle, behind: env.Behind, maxRecord: env.MaxRecord, globals: env.Globals, flushed: -1, counts: env.Partitions,
 		ports: make([]any, len(sub.Nodes)), streamTime: offsetmeta.Unknown, wallClock: env.WallClock,
 	}
 	for i, spec := range sub.Stores {

@@ -91,8 +91,8 @@ func (v *expiring[K]) remove(entryTime, at int64) {
 // between calls fn for each segment that holds live times from from to to, in their
 // order or in reverse, with what its keys begin with, until fn returns false.
 func (v *expiring[K]) between(from, to int64, d direction, fn func(prefix uint64) (bool, error)) error {
-	from, to = max(0, from, v.s.Live(v.segments)), min(to, v.s.Last(v.segments))
-	if to < from {
+	from = max(0, from, v.s.Live(v.segments))
+	if to = min(to, v.s.Last(v.segments, from)); to < from {
 		return nil
 	}
 	seg, last, step := v.segments.Segment(from), v.segments.Segment(to), int64(1)

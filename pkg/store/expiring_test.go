@@ -293,13 +293,18 @@ func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 		if got := list(t, d.Open(sc).All()); got != fmt.Sprintf("a@%d/%d=%[1]d", 1<<50, 1<<50+10) {
 			t.Errorf("ordered %v: before the committed time is known: %s", ordered, got)
 		}
-		sc.s.Resume(500_000)
-		sc.s.Resume(400_000) // another input's
+		sc.s.ResumeBehind(500_000)
+		sc.s.ResumeBehind(400_000) // another input's
 		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@615000/615010=615000" || sc.s.Observed() != 500_000 {
 			t.Errorf("ordered %v: %s at %d", ordered, got, sc.s.Observed())
 		}
 		sc.open(d)
-		sc.s.Resume(state.NeverObserved)
+		was := sc.s.Observed()
+		if sc.s.Resume(500_000); sc.s.Observed() != was {
+			t.Errorf("ordered %v: with transactions, time goes back to %d", ordered, sc.s.Observed())
+		}
+		sc.open(d)
+		sc.s.ResumeBehind(state.NeverObserved)
 		if got := list(t, d.Open(sc).All()); got != "a@500000/500010=500000 a@615000/615010=615000" || sc.s.Observed() >= 500_000 {
 			t.Errorf("ordered %v: nothing had been committed: %s", ordered, got)
 		}
@@ -307,7 +312,7 @@ func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Observe(900_000)
-		if sc.s.Resume(560_000); sc.s.Observed() != 560_000 {
+		if sc.s.ResumeBehind(560_000); sc.s.Observed() != 560_000 {
 			t.Errorf("ordered %v: restored again, time goes on from %d", ordered, sc.s.Observed())
 		}
 	}
