@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/integration/cluster"
 )
@@ -14,7 +15,8 @@ var (
 	classpath = flag.String("classpath", "", "of the peer; empty: leat alone")
 	systems   = flag.String("systems", "leat,kafka-streams", "which to measure, in that order")
 	keys      = flag.Int("keys", 1_000_000, "of state")
-	rounds    = flag.Int("rounds", 3, "how often each restore is done")
+	rounds    = flag.Int("rounds", 3, "how often each restore is done, and what leat's processes do")
+	warmup    = flag.Duration("warmup", 4*time.Minute, "how long processes come and go before that is measured: a broker that has just been started compiles, and takes the CPU for it")
 )
 
 func TestMain(m *testing.M) {

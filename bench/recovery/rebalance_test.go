@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,15 +15,33 @@ import (
 
 // TestRebalance: two processes count; one of them joins, stops, comes back, is killed, is started again at once, and is
 // killed for good. For each of these it prints how long the slowest record took from its write to its committed result,
-// of the partitions that moved and of those that did not.
+// of the partitions that moved and of those that did not. leat does so in several rounds, Kafka Streams in one.
 func TestRebalance(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
+	t.Run("the broker learns", func(t *testing.T) {
+		r := newRebalance(t, c, leat{}, 0)
+		r.flow()
+		for i, end := 0, time.Now().Add(*warmup); time.Now().Before(end); i++ {
+			b := start(r, r.system, &r.job, fmt.Sprint("b", i))
+			r.settle(2)
+			b.signal(syscall.SIGTERM)
+			r.settle(1)
+		}
+	})
 	for standbys := range 2 {
 		for _, s := range chosen() {
 			t.Run(fmt.Sprintf("%s, %d standbys", s, standbys), func(t *testing.T) {
-				f := newFixture(t, c, "rebalance")
-				f.standbys = standbys
-				(&rebalance{fixture: f, system: s}).run()
+				r := newRebalance(t, c, s, standbys)
+				r.flow()
+				time.Sleep(5 * time.Second)
+				n := 1
+				if s == (leat{}) {
+					n = *rounds
+				}
+				for i := range n {
+					r.round(fmt.Sprint("b", i))
+				}
+				r.print()
 			})
 		}
 	}
@@ -33,29 +52,68 @@ type rebalance struct {
 	*fixture
 	system  system
 	traffic *traffic
+	events  []string // in order
+	figures map[string][]figure
 }
 
-func (r *rebalance) run() {
+// A figure is how long the slowest record took, of the partitions that moved and of the others.
+type figure struct {
+	moved, others time.Duration
+}
+
+func newRebalance(t *testing.T, c *cluster.Cluster, s system, standbys int) *rebalance {
+	r := &rebalance{fixture: newFixture(t, c, "rebalance"), system: s, figures: map[string][]figure{}}
+	r.standbys = standbys
+	return r
+}
+
+// flow starts the first process, lets it count each key once, and begins the traffic.
+func (r *rebalance) flow() {
 	r.Helper()
 	start(r, r.system, &r.job, "a")
 	r.load()
 	r.settle(1)
 	r.traffic = flow(r.fixture)
-	time.Sleep(5 * time.Second)
+}
 
+// round lets the process of that name, which has no state yet, come and go.
+func (r *rebalance) round(name string) {
+	r.Helper()
 	var b *process
 	r.measure("nothing happens", 1, func() { time.Sleep(10 * time.Second) })
-	r.measure("b joins", 2, func() { b = start(r, r.system, &r.job, "b") })
+	r.measure("b joins", 2, func() { b = start(r, r.system, &r.job, name) })
 	r.measure("b stops", 1, func() { b.signal(syscall.SIGTERM) })
-	r.measure("b comes back", 2, func() { b = start(r, r.system, &r.job, "b") })
+	r.measure("b comes back", 2, func() { b = start(r, r.system, &r.job, name) })
 	r.caughtUp()
 	r.measure("b is killed and started", 2, func() {
 		b.signal(syscall.SIGKILL)
-		b = start(r, r.system, &r.job, "b")
+		b = start(r, r.system, &r.job, name)
 	})
 	r.settle(2) // a process that has come back without its state may have to catch up first
 	r.caughtUp()
 	r.measure("b is killed", 1, func() { b.signal(syscall.SIGKILL) })
+}
+
+// print prints the medians and ranges of all rounds.
+func (r *rebalance) print() {
+	for _, event := range r.events {
+		line := fmt.Sprintf("rebalance: %-14s standbys=%d rounds=%d %-24s", r.system, r.standbys, len(r.figures[event]), event+":")
+		for _, part := range []struct {
+			name string
+			of   func(figure) time.Duration
+		}{{"moved", func(f figure) time.Duration { return f.moved }}, {"others", func(f figure) time.Duration { return f.others }}} {
+			var all []time.Duration
+			for _, f := range r.figures[event] {
+				if took := part.of(f); took > 0 {
+					all = append(all, took.Round(10*time.Millisecond))
+				}
+			}
+			if slices.Sort(all); len(all) > 0 {
+				line += fmt.Sprintf(" %s %v (%v to %v)", part.name, all[len(all)/2], all[0], all[len(all)-1])
+			}
+		}
+		fmt.Println(line)
+	}
 }
 
 // load gives every key a record, and waits until they are counted.
@@ -106,8 +164,12 @@ func (r *rebalance) measure(what string, n int, do func()) {
 			stayed = max(stayed, took)
 		}
 	}
-	fmt.Printf("rebalance: %-14s standbys=%d %-24s moved=%d of %d, slowest of those %-8v of the others %-8v settled after %v\n",
-		r.system, r.standbys, what+":", count, partitions, moved.Round(10*time.Millisecond), stayed.Round(10*time.Millisecond), settled.Round(100*time.Millisecond))
+	if !slices.Contains(r.events, what) {
+		r.events = append(r.events, what)
+	}
+	r.figures[what] = append(r.figures[what], figure{moved: moved, others: stayed})
+	r.Logf("%-24s moved=%d of %d, slowest of those %-8v of the others %-8v settled after %v",
+		what+":", count, partitions, moved.Round(10*time.Millisecond), stayed.Round(10*time.Millisecond), settled.Round(100*time.Millisecond))
 }
 
 // settle waits until n members share the partitions of the input equally.
