@@ -430,6 +430,53 @@ func TestTurnsBegin(t *testing.T) {
 	}
 }
 
+// Who has nothing to do is woken, and so seen not to be at a commit: what waits for it is asked back as soon as
+// that of others, not when its worker is overdue.
+func TestIdleIsWoken(t *testing.T) {
+	run(t, func(t *testing.T, x *fixture) {
+		synctest.Wait()
+		x.f.room = 16 * minLow
+		const partitions, each = 16, 6
+		if _, err := kadm.NewClient(x.cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
+			t.Fatal(err)
+		}
+		idle, commits := x.inbox, NewInbox()
+		fill := func(p int32, n int) {
+			for i := range n {
+				x.Produce(x.cl, &kgo.Record{Topic: "wide", Partition: p, Key: fmt.Append(nil, i), Value: make([]byte, minLow)})
+			}
+		}
+		fill(0, 1)
+		x.add(&Feed{Topic: "wide", Partition: 0, End: 1, To: idle})
+		for p := range int32(partitions - 1) {
+			x.add(&Feed{Topic: "wide", Partition: p + 1, End: each, To: commits})
+		}
+		time.AfterFunc(overdue/2, func() {
+			for p := range int32(partitions - 1) {
+				fill(p+1, each)
+			}
+		})
+		began := time.Now()
+		for {
+			select {
+			case <-idle.Some():
+			case <-time.After(time.Minute):
+				t.Fatal("it is never asked to give back what waits for it")
+			}
+			for _, b := range idle.Take() {
+				if !b.Yield {
+					continue // it waits for something else
+				}
+				b.Feed.Yield([]int64{-1})
+				if took := time.Since(began); took >= overdue {
+					t.Errorf("asked after %v", took)
+				}
+				return
+			}
+		}
+	})
+}
+
 // Turns end soon after what made them necessary: who is slow then, with a little, is not asked to give it back.
 func TestTurnsEnd(t *testing.T) {
 	run(t, func(t *testing.T, x *fixture) {

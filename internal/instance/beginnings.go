@@ -85,10 +85,8 @@ func hadOffset(sub *layout.Sub, partition int32, committed map[kafka.TopicPartit
 		return false
 	}
 	var topics []string
-	for i, topic := range sub.Topics {
-		if partition < sub.Counts[i] {
-			topics = append(topics, topic)
-		}
+	for _, topic := range sub.Inputs(partition) {
+		topics = append(topics, topic)
 	}
 	return slices.ContainsFunc(topics, func(topic string) bool {
 		c, ok := committed[kafka.TopicPartition{Topic: topic, Partition: partition}]

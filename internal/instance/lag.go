@@ -21,7 +21,7 @@ func (in *Instance) followEnds(ctx context.Context) error {
 		runs, restoring := in.running(), in.restoringSlots()
 		var stand, tps []kafka.TopicPartition
 		for _, s := range restoring {
-			stand = append(stand, in.inputs(s)...)
+			stand = append(stand, s.inputs()...)
 		}
 		for _, run := range runs {
 			for _, i := range run.Inputs() {
@@ -76,7 +76,7 @@ func (in *Instance) restoringSlots() (slots []*slot) {
 // committed nothing of, that is not known before the task has begun.
 func (in *Instance) stands(s *slot, committed map[kafka.TopicPartition]kafka.Committed, ends map[kafka.TopicPartition]int64) {
 	var stands []worker.Input
-	for _, tp := range in.inputs(s) {
+	for _, tp := range s.inputs() {
 		if c, ok := committed[tp]; ok {
 			i := worker.Input{Topic: tp.Topic, Partition: tp.Partition, Position: c.Offset, End: max(ends[tp], c.Offset), Time: offsetmeta.Unknown}
 			if meta, err := offsetmeta.Decode(c.Metadata); err == nil {

@@ -73,7 +73,7 @@ func (in *Instance) readsLocked(topic string) bool {
 // together.
 func (in *Instance) applyPauseLocked(s *slot, run *worker.Run) {
 	paused := in.mu.pauses.all
-	for _, tp := range in.inputs(s) {
+	for _, tp := range s.inputs() {
 		paused = paused || in.mu.pauses.partitions[tp]
 	}
 	run.Pause(paused)

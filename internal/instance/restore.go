@@ -121,7 +121,7 @@ func (in *Instance) restore(s *slot, reader replayer) (*worker.Run, error) {
 }
 
 func (in *Instance) restoreOnce(s *slot, reader replayer) (*worker.Run, error) {
-	inputs := in.inputs(s)
+	inputs := s.inputs()
 	committed, err := in.logs.FetchStable(s.ctx, inputs)
 	if err != nil {
 		return nil, fmt.Errorf("committed offsets: %w", err)
@@ -139,13 +139,10 @@ func (in *Instance) restoreOnce(s *slot, reader replayer) (*worker.Run, error) {
 	return in.makeRun(s, inputs, starts)
 }
 
-// inputs are the partitions that a task reads, by source; the zero value where the
-// topic has none for it.
-func (in *Instance) inputs(s *slot) (tps []kafka.TopicPartition) {
-	for i, topic := range s.sub.Topics {
-		if s.task.Partition < s.sub.Counts[i] {
-			tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: s.task.Partition})
-		}
+// inputs are the partitions that the task reads.
+func (s *slot) inputs() (tps []kafka.TopicPartition) {
+	for _, topic := range s.sub.Inputs(s.task.Partition) {
+		tps = append(tps, kafka.TopicPartition{Topic: topic, Partition: s.task.Partition})
 	}
 	return tps
 }
@@ -167,11 +164,8 @@ func (in *Instance) startPoints(s *slot, inputs []kafka.TopicPartition, committe
 		return nil, fmt.Errorf("log starts and ends: %w", err)
 	}
 	starts := map[kafka.TopicPartition]start{}
-	for i, topic := range s.sub.Topics {
+	for i, topic := range s.sub.Inputs(s.task.Partition) {
 		tp := kafka.TopicPartition{Topic: topic, Partition: s.task.Partition}
-		if s.task.Partition >= s.sub.Counts[i] {
-			continue
-		}
 		st := start{offset: first[tp], end: end[tp], meta: offsetmeta.Metadata{PartitionTime: offsetmeta.Unknown}}
 		if c, ok := committed[tp]; ok {
 			st.committed = true

@@ -197,7 +197,7 @@ func (f *follower) starts(ctx context.Context, tasks []assign.Task) (map[kafka.T
 		if s.sub == nil {
 			continue
 		}
-		inputs := f.in.inputs(s)
+		inputs := s.inputs()
 		for _, spec := range s.sub.Stores {
 			topic, own, _ := spec.Changelog(f.in.cfg.App)
 			tp := kafka.TopicPartition{Topic: topic, Partition: t.Partition}

@@ -6,6 +6,7 @@ package layout
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -25,6 +26,18 @@ type Sub struct {
 	Topics     []string // that it reads, as named in Kafka, in the order of its sources
 	Counts     []int32  // partitions of each of Topics
 	Partitions int32    // tasks: the most partitions that any of Topics has
+}
+
+// Inputs are the sources that have a partition for the task of that number, by index, and
+// their topics: a task reads nothing of those that have fewer.
+func (s *Sub) Inputs(partition int32) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for i, topic := range s.Topics {
+			if partition < s.Counts[i] && !yield(i, topic) {
+				return
+			}
+		}
+	}
 }
 
 // A Kind says what an internal topic is for.
