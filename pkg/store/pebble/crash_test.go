@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -108,6 +110,53 @@ func TestMachineCrash(t *testing.T) {
 			t.Fatalf("after a crash at batch %d with %d %% of what was not synced", n, kept)
 		}
 	}
+}
+
+// TestOpenWaitsForNoCompaction crashes so often that the tables that are made of the logs
+// have to be merged.
+func TestOpenWaitsForNoCompaction(t *testing.T) {
+	t.Parallel()
+	began := make(chan struct{})
+	open := sync.OnceFunc(func() { close(began) })
+	files := vfs.NewCrashableMem()
+	for n := range int64(20) {
+		g := gate{FS: files, began: open, opened: make(chan struct{})}
+		engines := make(chan *Engine, 1)
+		go func() { engines <- mustOpen(t, "state", Options{}, g) }()
+		select {
+		case e := <-engines:
+			close(g.opened)
+			if err := e.Write(numbered(2 * n)); err != nil {
+				t.Fatal(err)
+			}
+			files = files.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
+			if n == 19 {
+				select {
+				case <-began:
+				case <-time.After(10 * time.Second):
+					t.Error("nothing is merged")
+				}
+			}
+			mustClose(t, e)
+		case <-time.After(10 * time.Second):
+			t.Fatalf("start %d waits", n)
+		}
+	}
+}
+
+// A gate is a file system on which no table can be merged before the engine is open.
+type gate struct {
+	vfs.FS
+	began  func()
+	opened chan struct{}
+}
+
+func (g gate) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	if c == "pebble-compaction" {
+		g.began()
+		<-g.opened
+	}
+	return g.FS.Create(name, c)
 }
 
 const childDir = "LEAT_TEST_CHILD_DIR"

@@ -42,12 +42,15 @@ func open(dir string, o Options, files vfs.FS) (*Engine, error) {
 	e := &Engine{lock: lock, fuse: &fuse{dir: dir, logger: o.Logger, onFatal: o.OnFatal}}
 	files, e.watch = vfs.WithDiskHealthChecks(&frozenFS{FS: files, fuse: e.fuse}, slow, nil, e.fuse.slow)
 	e.tables = ingester{files: files, dir: dir, opts: o.pebble(files, lock, e.fuse), least: o.ownTable, logged: map[engine.Namespace]bool{}}
+	compactions := newScheduler()
+	e.tables.opts.Experimental.CompactionScheduler = compactions
 	if err := e.tables.clean(); err != nil {
 		return nil, errors.Join(e.fuse.explain(err), e.release())
 	}
 	if e.db, err = pebbledb.Open(dir, e.tables.opts); err != nil {
 		return nil, errors.Join(e.fuse.explain(err), e.release())
 	}
+	compactions.begin()
 	if err := e.checkFormat(dir); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
