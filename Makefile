@@ -87,8 +87,9 @@ bench-peers: ## run beside Kafka Streams and bare franz-go on a real Kafka, ROUN
 	@$(GO) -C bench/peers build -o ../../bin/peers . && cd bench/peers && ../../bin/peers -rounds $(ROUNDS) -jobs '$(JOBS)' $(if $(RECORDS),-records $(RECORDS))
 
 RECOVERY = eval "$$(integration/kafka/ensure.sh)"; mkdir -p bin && $(GO) -C bench/recovery test -c -o ../../bin/recovery.test . && \
+	$(GO) -C bench/peers build -o ../../bin/peers . && \
 	classpath=$$(bench/peers/streams/build.sh '$(CURDIR)/bin/streams') || echo 'SKIPPED Kafka Streams'; cd bench/recovery && \
-	../../bin/recovery.test -test.timeout 0 -processor '$(CURDIR)/bin/processor' -classpath "$$classpath" -rounds $(ROUNDS) -test.run
+	../../bin/recovery.test -test.timeout 0 -processor '$(CURDIR)/bin/processor' -peers '$(CURDIR)/bin/peers' -classpath "$$classpath" -rounds $(ROUNDS) -test.run
 
 bench-rebalance: build ## see how long partitions stand still when processes come, stop and die, beside Kafka Streams
 	@$(RECOVERY) '^TestRebalance$$'

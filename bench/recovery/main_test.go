@@ -12,6 +12,7 @@ import (
 
 var (
 	processor = flag.String("processor", "", "path of leat's binary")
+	peers     = flag.String("peers", "", "path of the peers' binary, which copies: a service without state")
 	classpath = flag.String("classpath", "", "of the peer; empty: leat alone")
 	systems   = flag.String("systems", "leat,kafka-streams", "which to measure, in that order")
 	keys      = flag.Int("keys", 1_000_000, "of state")

@@ -13,13 +13,13 @@ import (
 	"github.com/leatstream/leat/integration/cluster"
 )
 
-// TestRebalance: two processes count; one of them joins, stops, comes back, is killed, is started again at once, and is
+// TestRebalance: two processes copy, or count; one of them joins, stops, comes back, is killed, is started again at once, and is
 // killed for good. For each of these it prints how long the slowest record took from its write to its committed result,
 // of the partitions that moved and of those that did not. leat does so in several rounds, Kafka Streams in one.
 func TestRebalance(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{})
 	t.Run("the broker learns", func(t *testing.T) {
-		r := newRebalance(t, c, leat{}, 0)
+		r := newRebalance(t, c, leat{}, job{})
 		r.flow()
 		for i, end := 0, time.Now().Add(*warmup); time.Now().Before(end); i++ {
 			b := start(r, r.system, &r.job, fmt.Sprint("b", i))
@@ -28,10 +28,10 @@ func TestRebalance(t *testing.T) {
 			r.settle(1)
 		}
 	})
-	for standbys := range 2 {
+	for _, j := range []job{{stateless: true}, {}, {standbys: 1}} {
 		for _, s := range chosen() {
-			t.Run(fmt.Sprintf("%s, %d standbys", s, standbys), func(t *testing.T) {
-				r := newRebalance(t, c, s, standbys)
+			t.Run(fmt.Sprintf("%s, %s", s, j.kind()), func(t *testing.T) {
+				r := newRebalance(t, c, s, j)
 				r.flow()
 				time.Sleep(5 * time.Second)
 				n := 1
@@ -61,9 +61,10 @@ type figure struct {
 	moved, others time.Duration
 }
 
-func newRebalance(t *testing.T, c *cluster.Cluster, s system, standbys int) *rebalance {
+// newRebalance is of a job of that kind.
+func newRebalance(t *testing.T, c *cluster.Cluster, s system, kind job) *rebalance {
 	r := &rebalance{fixture: newFixture(t, c, "rebalance"), system: s, figures: map[string][]figure{}}
-	r.standbys = standbys
+	r.stateless, r.standbys = kind.stateless, kind.standbys
 	return r
 }
 
@@ -97,7 +98,7 @@ func (r *rebalance) round(name string) {
 // print prints the medians and ranges of all rounds.
 func (r *rebalance) print() {
 	for _, event := range r.events {
-		line := fmt.Sprintf("rebalance: %-14s standbys=%d rounds=%d %-24s", r.system, r.standbys, len(r.figures[event]), event+":")
+		line := fmt.Sprintf("rebalance: %-14s %-12s rounds=%d %-24s", r.system, r.kind(), len(r.figures[event]), event+":")
 		for _, part := range []struct {
 			name string
 			of   func(figure) time.Duration

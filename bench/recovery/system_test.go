@@ -7,15 +7,24 @@ import (
 	"time"
 )
 
-// A job is an application that counts records by key. It runs in any number of processes.
+// A job is an application that counts records by key, or copies them. It runs in any number of processes.
 type job struct {
 	brokers     []string
 	application string
 	input       string
 	output      string
 	memory      bool // where state is kept; else on disk
+	stateless   bool // it copies, and does not count
 	standbys    int
 	dir         string // for the processes' state
+}
+
+// kind says in which way jobs differ when processes come and go.
+func (j *job) kind() string {
+	if j.stateless {
+		return "no state"
+	}
+	return fmt.Sprintf("%d standbys", j.standbys)
 }
 
 // changelog is the topic that holds its state.
@@ -35,6 +44,10 @@ type leat struct{}
 func (leat) String() string { return "leat" }
 
 func (leat) command(j *job, process string) []string {
+	if j.stateless {
+		return []string{*peers, "leat", "-job=copy", "-application=" + j.application, "-brokers=" + strings.Join(j.brokers, ","),
+			"-in=" + j.input, "-out=" + j.output, "-dir=" + filepath.Join(j.dir, process)}
+	}
 	engine := "pebble"
 	if j.memory {
 		engine = "memory"
@@ -63,7 +76,11 @@ type kafkaStreams struct{}
 func (kafkaStreams) String() string { return "kafka-streams" }
 
 func (kafkaStreams) command(j *job, process string) []string {
-	args := []string{"java", "-Xmx2g", "-cp", *classpath, "Peer", "count", j.input, "no-table", j.output,
+	work := "count"
+	if j.stateless {
+		work = "copy"
+	}
+	args := []string{"java", "-Xmx2g", "-cp", *classpath, "Peer", work, j.input, "no-table", j.output,
 		"bootstrap.servers=" + strings.Join(j.brokers, ","), "application.id=" + j.application, "state.dir=" + filepath.Join(j.dir, process),
 		"processing.guarantee=exactly_once_v2", "auto.offset.reset=earliest", "replication.factor=1",
 		"num.stream.threads=2", fmt.Sprintf("num.standby.replicas=%d", j.standbys),
