@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/leatstream/leat/internal/assign"
-	"github.com/leatstream/leat/internal/changelog"
 	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/member"
 	"github.com/leatstream/leat/internal/state"
@@ -159,6 +158,9 @@ func (in *Instance) take(tasks []assign.Task) {
 			in.fail(err)
 		}
 	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.setCache(in.storesLocked()) // those that are left share what the others had
 }
 
 // remove takes the slots of tasks out, so that nobody opens them again.
@@ -225,20 +227,8 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	if err := fenced(); err != nil { // at once: who is gone may come back
 		return fmt.Errorf("before restoring: %w", err)
 	}
-	var reader *changelog.Reader
-	if s.sub.Stateful() {
-		if err := in.follower.drop(s.ctx, s.task); err != nil {
-			return nil // taken away again
-		}
-		select {
-		case reader = <-in.idle:
-			defer func() { in.idle <- reader }()
-		case <-s.ctx.Done():
-			return nil
-		}
-	}
-	run, err := in.restore(s, reader)
-	if err != nil {
+	run, err := in.restored(s)
+	if run == nil || err != nil {
 		return err
 	}
 	if old != nil {
@@ -250,14 +240,33 @@ func (in *Instance) opened(s *slot, old *worker.Run, fenced func() error) error 
 	switch err := s.worker.Add(s.ctx, run); {
 	case errors.Is(err, worker.ErrEnded):
 		return nil // the process ends, because of what ended the worker
-	case err != nil:
-		return err
+	case err != nil: // the slot was taken away meanwhile, and the worker may have the run all the same
+		return errors.Join(err, s.worker.Release(in.ctx, run))
 	}
 	in.mu.Lock()
 	s.run = run
 	in.applyPauseLocked(s, run) // that may have changed meanwhile
 	in.mu.Unlock()
 	return in.fetcher.Add(s.ctx, present(run))
+}
+
+// restored restores a task as soon as there is a reader for its changelogs, which is free
+// again when it returns: who waits for a worker must not keep it from the tasks of others.
+// The run is nil if the task was taken away again.
+func (in *Instance) restored(s *slot) (*worker.Run, error) {
+	if !s.sub.Stateful() {
+		return in.restore(s, nil)
+	}
+	if err := in.follower.drop(s.ctx, s.task); err != nil {
+		return nil, nil // taken away again
+	}
+	select {
+	case reader := <-in.idle:
+		defer func() { in.idle <- reader }()
+		return in.restore(s, reader)
+	case <-s.ctx.Done():
+		return nil, nil
+	}
 }
 
 // maxFailures is how many transactions of a task may fail in a row before the process

@@ -170,7 +170,11 @@ func TestRefusedByBrokers(t *testing.T) {
 				cfg.Policies.Produce, cfg.Policies.DeadLetterTopic = policy, "dead"
 				m := newMeter(t, &cfg)
 				if policy == task.Fail {
+					ends := w.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Observe: true, Count: -1})
 					err := w.end(cfg)
+					if ends.Hits() == 0 {
+						t.Error("the transaction is left open: who reads what is committed waits for it to time out")
+					}
 					var refused *task.ProduceError
 					if !errors.Is(err, kerr.MessageTooLarge) || !errors.As(err, &refused) || refused.Topic != "copy" {
 						t.Errorf("run: %v", err)

@@ -28,7 +28,8 @@ type tolerance struct {
 	last time.Time
 }
 
-// take counts records that were passed over, by workers before they commit that.
+// take counts records that were passed over, by workers before they commit that; fewer than none
+// are those of a commit that came to nothing.
 func (t *tolerance) take(failed int64, last error) error {
 	if t.Records <= 0 || t.Per <= 0 {
 		return nil

@@ -39,13 +39,16 @@ func (w *Worker) commit(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.tolerate(); err != nil {
+	failed, last, err := w.tolerate()
+	if err != nil {
 		w.abandon()
 		return err
 	}
 	if err := w.settle(ctx); err != nil {
+		w.forgive(failed)
 		return w.recover(ctx, err)
 	}
+	w.tell(failed, last)
 	for _, r := range w.touched {
 		w.committed(r)
 	}
@@ -88,26 +91,35 @@ func (w *Worker) anchor(ctx context.Context) error {
 	return nil
 }
 
-// tolerate is an error if policies have passed over more records than they may.
-func (w *Worker) tolerate() error {
-	var failed int64
-	var last error
+// tolerate counts the records that policies have passed over in the transaction. It is an
+// error if they are more than they may be.
+func (w *Worker) tolerate() (failed int64, last, err error) {
 	for _, r := range w.touched {
 		if n, err := r.Task.Failed(); n > 0 {
 			failed, last = failed+n, err
 		}
 	}
-	if failed == 0 {
-		return nil
+	if failed > 0 && w.cfg.Tolerate != nil {
+		err = w.cfg.Tolerate(failed, last)
 	}
-	if w.failed += failed; time.Since(w.told) >= tellInterval {
-		w.cfg.Log.Warn("records failed, and their policies passed over them", "records", w.failed, "last", last)
-		w.failed, w.told = 0, time.Now()
+	return failed, last, err
+}
+
+// forgive takes back what tolerate has counted: it is all done again.
+func (w *Worker) forgive(failed int64) {
+	if failed > 0 && w.cfg.Tolerate != nil {
+		_ = w.cfg.Tolerate(-failed, nil) // it is fewer
 	}
-	if w.cfg.Tolerate == nil {
-		return nil
+}
+
+// tell logs, now and then, that records were passed over.
+func (w *Worker) tell(failed int64, last error) {
+	w.failed += failed
+	if failed == 0 || time.Since(w.told) < tellInterval {
+		return
 	}
-	return w.cfg.Tolerate(failed, last)
+	w.cfg.Log.Warn("records failed, and their policies passed over them", "records", w.failed, "last", last)
+	w.failed, w.told = 0, time.Now()
 }
 
 // tellInterval is how often records that failed are told of.
@@ -271,6 +283,9 @@ func (f *failure) Unwrap() error { return f.err }
 func (w *Worker) recover(ctx context.Context, cause error) error {
 	var f *failure
 	if !errors.As(cause, &f) || ctx.Err() != nil || f.action == kafka.Fatal && !w.blame(f) {
+		if !errors.Is(cause, failpoint.ErrCrash) && !errors.Is(context.Cause(ctx), failpoint.ErrCrash) {
+			w.abandon()
+		}
 		return cause
 	}
 	w.cfg.Log.Warn("transaction failed; its tasks will be restored", "step", f.step, "answer", f.action, "tasks", len(w.touched), "err", f.err)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,7 +19,12 @@ import (
 
 // An origin is the record that an output comes from.
 type origin struct {
-	run    *Run
+	run *Run
+	culprit
+}
+
+// A culprit is a record of a source.
+type culprit struct {
 	source int
 	offset int64
 }
@@ -62,8 +68,10 @@ func (w *Worker) blame(f *failure) bool {
 			o.run.careful = o.run.Task.Points()
 			continue
 		}
-		o.run.refused = append(o.run.refused, o)
-		o.run.refusal = x.err
+		if o.run.refused == nil {
+			o.run.refused = map[culprit]*task.ProduceError{}
+		}
+		o.run.refused[o.culprit] = x.err
 		w.cfg.Log.Warn("the brokers refuse what a record causes; the policy answers", "task", o.run.Task.ID(),
 			"topic", o.run.Feeds[o.source].Topic, "partition", o.run.Task.Partition(), "offset", o.offset, "policy", w.cfg.Produce, "err", x.err)
 	}
@@ -73,17 +81,24 @@ func (w *Worker) blame(f *failure) bool {
 // Inherit gives r what was found out of a run of the same task before: which records
 // the brokers refuse, or how far to look for them.
 func (r *Run) Inherit(old *Run) {
-	r.careful, r.refused, r.refusal = old.careful, old.refused, old.refusal
-	for _, o := range r.refused {
-		r.Task.Refuse(o.source, o.offset, r.refusal)
+	r.careful, r.refused = old.careful, old.refused
+	for c, err := range r.refused {
+		if c.offset < r.Feeds[c.source].From { // the policy has answered
+			delete(r.refused, c)
+			continue
+		}
+		r.Task.Refuse(c.source, c.offset, err)
 	}
 }
 
 // cautious returns the task that has to process one record in each transaction, if
-// there is one.
-func (w *Worker) cautious() *Run {
+// there is one that can: nobody waits for one that waits itself.
+func (w *Worker) cautious(now time.Time) *Run {
 	for _, r := range w.active {
 		if r.careful == nil || r.paused.Load() {
+			continue
+		}
+		if ready, _ := r.Task.Ready(now.UnixMilli()); !ready {
 			continue
 		}
 		behind := false

@@ -12,22 +12,25 @@ import (
 // turn.
 const quantum = 512
 
-// round lets every task with records process some of them.
+// round lets every task with records process some of them, those that have waited longest
+// first, until the transaction has lasted as long as it may: with slow code, the turns of
+// all may take longer than the brokers let one stay open.
 func (w *Worker) round(ctx context.Context) error {
 	now := time.Now()
-	if err := w.tick(ctx, now); err != nil {
+	w.dry = false
+	if over, err := w.tick(ctx, now); over || err != nil {
 		return err
 	}
 	w.dry = true
 	active, turn := w.active, quantum
-	if r := w.cautious(); r != nil {
+	if r := w.cautious(now); r != nil {
 		if w.hurry = true; len(w.touched) > 0 {
 			w.dry = false
 			return nil // the others' first
 		}
 		active, turn = []*Run{r}, 1
 	}
-	for _, r := range active {
+	for i, r := range active {
 		if !r.paused.Load() {
 			n, err := w.process(ctx, r, now, turn)
 			if err != nil {
@@ -39,6 +42,10 @@ func (w *Worker) round(ctx context.Context) error {
 		}
 		if r.yields != nil {
 			r.yield(time.Now())
+		}
+		if !w.dry && w.due() {
+			rotate(active, i+1)
+			break
 		}
 	}
 	w.active = slices.DeleteFunc(w.active, func(r *Run) bool {
@@ -91,9 +98,17 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 	return n, w.drain(ctx, r)
 }
 
-// tick fires the wall-clock timers that are due.
-func (w *Worker) tick(ctx context.Context, now time.Time) error {
-	for _, r := range w.timed {
+// rotate makes the elements behind the first n the first ones.
+func rotate[T any](s []T, n int) {
+	slices.Reverse(s[:n])
+	slices.Reverse(s[n:])
+	slices.Reverse(s)
+}
+
+// tick fires the wall-clock timers that are due; over says that it has stopped because it is
+// time to commit.
+func (w *Worker) tick(ctx context.Context, now time.Time) (over bool, err error) {
+	for i, r := range w.timed {
 		if at, ok := r.Task.NextWallClock(); !ok || at > now.UnixMilli() || r.paused.Load() {
 			continue
 		}
@@ -101,13 +116,17 @@ func (w *Worker) tick(ctx context.Context, now time.Time) error {
 		err := r.Task.AdvanceWallClock(now.UnixMilli())
 		left()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := w.drain(ctx, r); err != nil {
-			return err
+			return false, err
+		}
+		if w.due() {
+			rotate(w.timed, i+1)
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // drain sends what the task has written, as part of the open transaction.
@@ -144,7 +163,7 @@ func (w *Worker) drain(ctx context.Context, r *Run) error {
 			run = i + 1
 		}
 		if w.cfg.Produce != task.Fail {
-			w.p.refusals.origins = append(w.p.refusals.origins, origin{r, out[i].Source, out[i].Offset})
+			w.p.refusals.origins = append(w.p.refusals.origins, origin{r, culprit{out[i].Source, out[i].Offset}})
 		}
 		if c := out[i].Changelog; c != nil {
 			r.last[c.Index].release()

@@ -37,9 +37,9 @@ type Run struct {
 	yields  *fetch.Feed  // the group's feed that asked for what waits; nil: none did
 	until   time.Time    // then it gets it, whatever could be processed
 	careful []task.Point // up to there, one record in each transaction: see blame
-	refused []origin     // records whose results the brokers refuse
-	refusal *task.ProduceError
-	stamps  sample // timestamps of the open transaction's records
+	stamps  sample       // timestamps of the open transaction's records
+
+	refused map[culprit]*task.ProduceError // records whose results the brokers refuse
 }
 
 // A taken is what of a batch waits in the task's queue.

@@ -41,7 +41,7 @@ type Config struct {
 	Dial               kafka.DialFunc      // to brokers, if there is a lease
 	Log                *slog.Logger
 	Produce            task.Policy                          // what becomes of records whose results the brokers refuse
-	Tolerate           func(failed int64, last error) error // counts records that a policy passed over; nil: as many as come
+	Tolerate           func(failed int64, last error) error // counts records that a policy passed over, or fewer if that came to nothing; nil: as many as come
 	Recorder           *telemetry.Recorder                  // nil: nothing is recorded
 	Failpoint          failpoint.Hook
 
