@@ -59,9 +59,11 @@ func newReset(sys System) *cobra.Command {
 	return cmd
 }
 
-// target reads --to and --delete-offsets.
+// target reads --to and --delete-offsets, which not every flag goes with.
 func (f resetFlags) target(now time.Time) (operate.Target, error) {
 	switch {
+	case f.deleteOffsets && f.keepState:
+		return operate.Target{}, errors.New("--keep-state: a start is refused while there is state and no offset: remove one flag, or move the offsets with --to")
 	case f.deleteOffsets && f.to != "earliest":
 		return operate.Target{}, errors.New("--to: there is no such place if the offsets are deleted: remove one flag")
 	case f.deleteOffsets:

@@ -58,6 +58,7 @@ func TestTasksAndReset(t *testing.T) {
 	}
 	with("reset", "--to", "yesterday").expect(t, exitUsage, "neither earliest nor latest")
 	with("reset", "--to", "6h", "--delete-offsets").expect(t, exitUsage, "remove one flag")
+	with("reset", "--keep-state", "--delete-offsets", "--execute").expect(t, exitUsage, "a start is refused while there is state and no offset")
 }
 
 // TestGrownSource resets a service whose internal topics do not fit its source any more:
