@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/leatstream/leat/cmd/processor/internal/topologies"
@@ -204,48 +203,6 @@ func TestTopicsOfACluster(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 	call(t, "topics", "-c", configs+"count.yaml", "--kafka.brokers="+brokers).expect(t, exitOK, `topic "events" does not exist`)
-}
-
-// TestGenerate writes payments, and reads what was written.
-func TestGenerate(t *testing.T) {
-	t.Parallel()
-	brokers := broker(t, map[string]int32{"payments": 3, "card-limits": 3})
-	for range 2 {
-		r := call(t, "generate", "-c", configs+"fraud.yaml", "--kafka.brokers="+brokers, "--count=500", "--rate=0", "--cards=50", "--seed=7")
-		if r.code != exitOK || !strings.HasPrefix(r.out, "500 payments of 50 cards") {
-			t.Fatalf("got %+v", r)
-		}
-	}
-	c := client(t, brokers, kgo.ConsumeTopics("payments", "card-limits"))
-	ids := map[string]int{}
-	for limits := 0; len(ids) < 500 || limits < 100; {
-		poll(t, c, func(r *kgo.Record) {
-			if r.Topic == "card-limits" {
-				limits++
-				return
-			}
-			p, err := topologies.PaymentTopic("payments").Decode(r.Key, r.Value)
-			if err != nil || p.Key == "" || p.Value.Cents < 1 {
-				t.Errorf("%+v, %v", p, err)
-			}
-			ids[p.Value.ID]++
-		})
-	}
-	ends, err := kadm.NewClient(c).ListEndOffsets(t.Context(), "payments")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int64
-	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
-	if n != 1000 {
-		t.Errorf("%d payments, want 1000: each twice", n)
-	}
-}
-
-func TestGenerateWithoutTopics(t *testing.T) {
-	t.Parallel()
-	r := call(t, "generate", "-c", configs+"fraud.yaml", "--kafka.brokers="+broker(t, nil), "--count=10", "--rate=0")
-	r.expect(t, exitFailed, "processor topics")
 }
 
 // TestFraud generates payments for a running service, until it raises an alert.
