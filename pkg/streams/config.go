@@ -72,7 +72,9 @@ type Config struct {
 	// and of each store once more when it is done. It must return soon.
 	OnRestore func([]RestoreProgress)
 	// MeterProvider takes the metrics: otel.GetMeterProvider() by default. Those of
-	// the Kafka clients come from hooks among ClientOptions, such as kotel's.
+	// the Kafka clients come from hooks among ClientOptions, such as kotel's. A process
+	// of 2000 partitions or more needs one without OpenTelemetry's limit of 2000 sets of
+	// attributes: metric.WithCardinalityLimit(0).
 	MeterProvider metric.MeterProvider
 	// Logger is slog.Default() by default.
 	Logger *slog.Logger

@@ -28,7 +28,10 @@ func newMeters() (*meters, error) {
 		return nil, err
 	}
 	return &meters{
-		provider: metric.NewMeterProvider(metric.WithReader(exporter)),
+		// The SDK's limit is 2000 sets of labels to an instrument, and lags have one for each
+		// partition. The rest would be added up under no name. Labels are partitions, stores,
+		// workers and brokers, never what records hold: there are no more of them than there are.
+		provider: metric.NewMeterProvider(metric.WithReader(exporter), metric.WithCardinalityLimit(0)),
 		handler:  promhttp.HandlerFor(reg, promhttp.HandlerOpts{}),
 	}, nil
 }

@@ -64,13 +64,31 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// measureEverything gives every instrument a value, and every label all that it may be.
-func measureEverything(t *testing.T, provider metric.MeterProvider) {
-	t.Helper()
-	metrics, err := telemetry.New(provider)
+// TestManyPartitions: of each partition there is a lag, however many there are.
+func TestManyPartitions(t *testing.T) {
+	t.Parallel()
+	m, err := newMeters()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const n = 5000
+	lags := make([]telemetry.Lag, n)
+	for p := range lags {
+		lags[p] = telemetry.Lag{Topic: "t", Partition: int32(p)}
+	}
+	observe(t, m.provider, telemetry.Snapshot{Lags: lags})
+	w := httptest.NewRecorder()
+	m.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, name := range []string{"leat_lag_records", "leat_lag_time_seconds"} {
+		if got := strings.Count(w.Body.String(), "\n"+name+"{partition="); got != n {
+			t.Errorf("%s of %d partitions, want %d", name, got, n)
+		}
+	}
+}
+
+// measureEverything gives every instrument a value, and every label all that it may be.
+func measureEverything(t *testing.T, provider metric.MeterProvider) {
+	t.Helper()
 	s := telemetry.Snapshot{
 		Tasks: map[string]int{"restoring": 1, "running": 1}, Dropped: map[string]int64{}, Workers: make([]telemetry.Shares, 1),
 		Lags: []telemetry.Lag{{Topic: "t"}}, Restores: []telemetry.Restore{{Store: "s"}}, State: telemetry.State{Memory: map[string]int64{"s": 1}},
@@ -78,15 +96,7 @@ func measureEverything(t *testing.T, provider metric.MeterProvider) {
 	for why := range task.DropReasons {
 		s.Dropped[why.String()] = 1
 	}
-	stop, err := metrics.Observe(func() telemetry.Snapshot { return s })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	metrics := observe(t, provider, s)
 	for _, how := range []string{"assigned", "revoked", "lost"} {
 		metrics.Moved(how, 1)
 	}
@@ -98,6 +108,25 @@ func measureEverything(t *testing.T, provider metric.MeterProvider) {
 	r.Read("t", 1)
 	r.Written("t", 1)
 	r.Retried(1)
+}
+
+// observe makes instruments that measure s.
+func observe(t *testing.T, provider metric.MeterProvider, s telemetry.Snapshot) *telemetry.Metrics {
+	t.Helper()
+	metrics, err := telemetry.New(provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, err := metrics.Observe(func() telemetry.Snapshot { return s })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return metrics
 }
 
 var (
