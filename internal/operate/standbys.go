@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/leatstream/leat/internal/assign"
+	"github.com/leatstream/leat/internal/layout"
 	"github.com/leatstream/leat/internal/member"
 )
 
@@ -20,18 +21,19 @@ type Standby struct {
 	Owner, Host string // as in Input
 	Warming     bool   // the task moves there once the copy has caught up
 	Position    int64  // when its owner last joined the group; it follows since then. -1: it had nothing
-	End         int64  // now
+	End         int64  // now; -1: not known
 }
 
-// Lag is how many records the copy lacked at most.
-func (s Standby) Lag() int64 { return max(0, s.End-max(s.Position, 0)) }
-
-// standbys are the copies in a group, by task.
-func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup, offsets kadm.OffsetResponses) ([]Standby, error) {
-	ends, err := a.stateEnds(ctx, offsets)
-	if err != nil {
-		return nil, err
+// Lag is how many records the copy lacked at most. -1: not known.
+func (s Standby) Lag() int64 {
+	if s.End < 0 {
+		return -1
 	}
+	return max(0, s.End-max(s.Position, 0))
+}
+
+// standbys are the copies in a group, by task. ends are those of the tasks' state.
+func (a *Application) standbys(group kadm.DescribedGroup, ends map[assign.Task]int64) ([]Standby, error) {
 	found := map[assign.Task][]Standby{}
 	for _, m := range group.Members {
 		assigned, ok := m.Assigned.AsConsumer()
@@ -67,9 +69,9 @@ func (a *Application) standbys(ctx context.Context, group kadm.DescribedGroup, o
 	return all, nil
 }
 
-// stateEnds are the ends of tasks' changelogs, added up.
-func (a *Application) stateEnds(ctx context.Context, offsets kadm.OffsetResponses) (map[assign.Task]int64, error) {
-	of := map[string]int{} // sub-topologies by changelog
+// stateEnds are the ends of tasks' changelogs, added up; -1 where one is not known.
+func (a *Application) stateEnds(ctx context.Context, v *View, offsets kadm.OffsetResponses) (map[assign.Task]int64, error) {
+	of := map[string]layout.Sub{} // sub-topologies by changelog
 	var topics []string
 	ends := map[assign.Task]int64{}
 	for _, sub := range a.layout.Subs {
@@ -78,7 +80,7 @@ func (a *Application) stateEnds(ctx context.Context, offsets kadm.OffsetResponse
 			switch {
 			case !ok || !a.topics.Has(topic):
 			case own:
-				of[topic], topics = sub.ID, append(topics, topic)
+				of[topic], topics = sub, append(topics, topic)
 			default:
 				for p := range sub.Partitions {
 					if o, ok := offsets.Lookup(topic, p); ok && o.Err == nil {
@@ -91,11 +93,20 @@ func (a *Application) stateEnds(ctx context.Context, offsets kadm.OffsetResponse
 	if len(topics) == 0 {
 		return ends, nil
 	}
-	listed, err := a.cl.ListCommittedOffsets(ctx, topics...)
+	listed, err := v.listed(ctx, "ends of changelogs", a.cl.ListCommittedOffsets, topics)
 	if err != nil {
-		return nil, fmt.Errorf("ends of changelogs: %w", err)
+		return nil, err
 	}
-	listed.Each(func(o kadm.ListedOffset) { ends[assign.Task{Sub: of[o.Topic], Partition: o.Partition}] += o.Offset })
+	for topic, sub := range of {
+		for p := range sub.Partitions {
+			t := assign.Task{Sub: sub.ID, Partition: p}
+			if end := a.offsetOf(listed, topic, p); end < 0 || ends[t] < 0 {
+				ends[t] = -1
+			} else {
+				ends[t] += end
+			}
+		}
+	}
 	return ends, nil
 }
 

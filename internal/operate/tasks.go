@@ -59,23 +59,30 @@ type Input struct {
 	Topic     string
 	Partition int32
 	Position  int64 // -1: nothing is committed
-	End       int64 // the last stable offset
+	Start     int64 // of its log; -1: not known
+	End       int64 // the last stable offset; -1: not known
 }
 
 // Lag is how many offsets are not processed; all that the partition holds, if nothing is
-// committed.
-func (in Input) Lag(start int64) int64 { return max(0, in.End-max(in.Position, start)) }
+// committed. -1: not known.
+func (in Input) Lag() int64 {
+	if in.Start < 0 || in.End < 0 {
+		return -1
+	}
+	return max(0, in.End-max(in.Position, in.Start))
+}
 
 // A View is what a group looks like.
 type View struct {
 	State    string // the brokers' word
 	Members  int
 	Inputs   []Input
-	Starts   map[string]map[int32]int64 // where the partitions' logs begin
 	Standbys []Standby
+	Gaps     error // why some starts and ends are not known, or nil
 }
 
 // Tasks returns the tasks in order, each with its inputs, and the copies of their state.
+// A partition that has no leader leaves a gap: who looks may be looking for just that.
 func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 	group, err := a.group(ctx)
 	if err != nil {
@@ -103,14 +110,19 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 	if err != nil {
 		return v, err
 	}
-	if v.Standbys, err = a.standbys(ctx, group, offsets); err != nil {
+	stateEnds, err := a.stateEnds(ctx, &v, offsets)
+	if err != nil {
 		return v, err
 	}
-	ends, err := a.cl.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return v, fmt.Errorf("ends of partitions: %w", err)
+	if v.Standbys, err = a.standbys(group, stateEnds); err != nil {
+		return v, err
 	}
-	if v.Starts, err = a.starts(ctx, topics); err != nil {
+	ends, err := v.listed(ctx, "ends of partitions", a.cl.ListCommittedOffsets, topics)
+	if err != nil {
+		return v, err
+	}
+	starts, err := v.listed(ctx, "starts of partitions", a.cl.ListStartOffsets, topics)
+	if err != nil {
 		return v, err
 	}
 	for _, sub := range a.layout.Subs {
@@ -123,12 +135,13 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 				if o, ok := offsets.Lookup(topic, p); ok && o.Err == nil {
 					in.Position = o.At
 				}
-				if o, ok := ends.Lookup(topic, p); ok {
-					in.End = o.Offset
-				}
+				in.Start, in.End = a.offsetOf(starts, topic, p), a.offsetOf(ends, topic, p)
 				v.Inputs = append(v.Inputs, in)
 			}
 		}
+	}
+	if v.Gaps != nil && !slices.ContainsFunc(v.Inputs, func(in Input) bool { return in.End >= 0 }) {
+		return v, v.Gaps
 	}
 	slices.SortStableFunc(v.Inputs, func(a, b Input) int { return cmp.Compare(a.Partition, b.Partition) })
 	slices.SortStableFunc(v.Inputs, func(a, b Input) int { return cmp.Compare(subOf(a.Task), subOf(b.Task)) })
@@ -170,17 +183,30 @@ func (a *Application) inputs() (topics []string) {
 	return topics
 }
 
-func (a *Application) starts(ctx context.Context, topics []string) (map[string]map[int32]int64, error) {
-	listed, err := a.cl.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("starts of partitions: %w", err)
+// listed are offsets of topics. Those of partitions that cannot be asked are left out, and
+// become a gap.
+func (v *View) listed(ctx context.Context, what string, list func(context.Context, ...string) (kadm.ListedOffsets, error), topics []string) (kadm.ListedOffsets, error) {
+	offsets, err := list(ctx, topics...)
+	switch _, some := errors.AsType[*kadm.ShardErrors](err); {
+	case err == nil:
+		err = offsets.Error()
+	case !some:
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	starts := map[string]map[int32]int64{}
-	listed.Each(func(o kadm.ListedOffset) {
-		if starts[o.Topic] == nil {
-			starts[o.Topic] = map[int32]int64{}
-		}
-		starts[o.Topic][o.Partition] = o.Offset
-	})
-	return starts, nil
+	if err != nil {
+		v.Gaps = errors.Join(v.Gaps, fmt.Errorf("%s: some are not known: %w", what, err))
+	}
+	return offsets, nil
+}
+
+// offsetOf is an offset that was listed, or -1 if it was not. A partition that does not
+// exist yet holds nothing.
+func (a *Application) offsetOf(listed kadm.ListedOffsets, topic string, partition int32) int64 {
+	if _, exists := a.topics[topic].Partitions[partition]; !exists {
+		return 0
+	}
+	if o, ok := listed.Lookup(topic, partition); ok && o.Err == nil {
+		return o.Offset
+	}
+	return -1
 }

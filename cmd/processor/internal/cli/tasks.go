@@ -19,7 +19,8 @@ func newTasks(sys System) *cobra.Command {
 		Short: "Print a service's tasks: who has them, where they are, how far behind",
 		Long: "Print a service's tasks: who has them, where they are, how far behind.\n\n" +
 			"It asks the brokers, not the service: what is printed is the group's assignment\n" +
-			"and what is committed. A position of - is that nothing is committed yet.\n" +
+			"and what is committed. A position of - is that nothing is committed yet; ? is what\n" +
+			"the brokers do not know while a partition has no leader.\n" +
 			"Of copies of state that stand by the group knows only where they were when\n" +
 			"their owners last joined it: they lack that much at most.",
 	}
@@ -36,6 +37,9 @@ func newTasks(sys System) *cobra.Command {
 			}
 			if err := errors.Join(a.Faults, a.Misfits); err != nil {
 				sys.complain(fmt.Errorf("a start is refused: %w", err))
+			}
+			if v.Gaps != nil {
+				sys.complain(v.Gaps)
 			}
 			return printTasks(sys, l.Application, v)
 		})
@@ -61,14 +65,14 @@ func printTasks(sys System, group string, v operate.View) error {
 	fmt.Fprintf(sys.Out, "group %s: %s, %d members\n\n", group, v.State, v.Members)
 	w := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TASK\tOWNER\tHOST\tTOPIC\tPARTITION\tPOSITION\tEND\tLAG")
-	total := int64(0)
+	total, note := int64(0), ""
 	for _, in := range v.Inputs {
-		position, lag := "-", in.Lag(v.Starts[in.Topic][in.Partition])
-		if in.Position >= 0 {
-			position = fmt.Sprint(in.Position)
+		lag := in.Lag()
+		if total += max(0, lag); lag < 0 {
+			note = ", without what is not known"
 		}
-		total += lag
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", in.Task, cmp.Or(in.Owner, "-"), cmp.Or(in.Host, "-"), in.Topic, in.Partition, position, in.End, lag)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", in.Task, cmp.Or(in.Owner, "-"), cmp.Or(in.Host, "-"), in.Topic, in.Partition,
+			orElse(in.Position, "-"), orElse(in.End, "?"), orElse(lag, "?"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -76,8 +80,16 @@ func printTasks(sys System, group string, v operate.View) error {
 	if err := printStandbys(sys, v.Standbys); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(sys.Out, "\nlag %d\n", total)
+	_, err := fmt.Fprintf(sys.Out, "\nlag %d%s\n", total, note)
 	return err
+}
+
+// orElse is a number, or other if it is less than 0.
+func orElse(n int64, other string) string {
+	if n < 0 {
+		return other
+	}
+	return fmt.Sprint(n)
 }
 
 func printStandbys(sys System, all []operate.Standby) error {
@@ -88,14 +100,11 @@ func printStandbys(sys System, all []operate.Standby) error {
 	w := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STANDBY OF\tOWNER\tHOST\tPOSITION\tEND\tLACKS AT MOST\t")
 	for _, s := range all {
-		position, note := "-", ""
-		if s.Position >= 0 {
-			position = fmt.Sprint(s.Position)
-		}
+		note := ""
 		if s.Warming {
 			note = "the task is to move there"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", s.Task, s.Owner, s.Host, position, s.End, s.Lag(), note)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Task, s.Owner, s.Host, orElse(s.Position, "-"), orElse(s.End, "?"), orElse(s.Lag(), "?"), note)
 	}
 	return w.Flush()
 }
