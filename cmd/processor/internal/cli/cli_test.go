@@ -76,7 +76,7 @@ func TestConfigs(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	t.Parallel()
-	r := call(t, "describe", "-c", configs+"wordcount.yaml", "--application", "wc", "--topics.output=totals")
+	r := call(t, "describe", "-c", configs+"wordcount.yaml", "--application", "wc", "--topics.output=totals", "--standby.spread_by=zone") // it is in no zone itself
 	for _, want := range []string{"reads  text-lines", "wc-words-repartition", "keeps  counts (changelog wc-counts-changelog)", "-> totals"} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in\n%s", want, r.out)
@@ -135,6 +135,8 @@ func TestUsageErrors(t *testing.T) {
 		{`topic "source" is written by a sink that it feeds`, []string{"describe", "--config", configs + "copy.yaml", "--topics.output", "source"}},
 		{"the service has no internal topic wordcount-count-changelog; did you mean wordcount-counts-changelog?",
 			[]string{"run", "--config", file, "--internal_topics.configs={wordcount-count-changelog: {segment.bytes: 1}}"}},
+		{"--standby.spread_by: membership.tags has no zone", []string{"run", "--config", file, "--standby.spread_by=zone"}},
+		{`--application: "my service" is no name`, []string{"topics", "--config", file, "--format=commands", "--partitions=1", "--application=my service"}},
 		{`--log: "loud" is not one of`, []string{"demo", "--log", "loud"}},
 		{"records are made for fraud and orders-avro, and this is wordcount", []string{"generate", "--config", file}},
 	} {

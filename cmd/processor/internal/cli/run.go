@@ -22,6 +22,9 @@ func newRun(sys System) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := l.Placed(); err != nil {
+			return usageError{err}
+		}
 		// The log is what a service puts out. Standard error is left to the one
 		// line that says why it could not go on.
 		log := service.Logger(l.Log, sys.Out)

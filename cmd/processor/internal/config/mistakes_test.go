@@ -52,6 +52,14 @@ var mistakes = []struct {
 	{name: "no application, no brokers", file: "topology: fraud\n",
 		want: "application: give the service a name: its group id, transactional ids and internal topics derive from it\n" +
 			"kafka.brokers: name at least one broker as host:port, or [embedded]"},
+	{name: "application", file: strings.Replace(minimal, "application: a", "application: my service", 1),
+		want: `c.yaml:1: application: "my service" is no name: use 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'`},
+	{name: "instance id", file: minimal, env: []string{"LEAT_MEMBERSHIP_INSTANCE_ID=a/b"},
+		want: `LEAT_MEMBERSHIP_INSTANCE_ID: membership.instance_id: "a/b" is no name: use 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'`},
+	{name: "standby", file: minimal + "standby:\n  replicas: -1\n  acceptable_lag: 0\n  max_warmups: 0\n",
+		want: "c.yaml:5: standby.replicas: -1 is less than 0\n" +
+			"c.yaml:6: standby.acceptable_lag: 0 is not more than 0: 1 is the least\n" +
+			"c.yaml:7: standby.max_warmups: 0 is not more than 0: 1 is the least"},
 	{name: "embedded and others", file: minimal, env: []string{"LEAT_KAFKA_BROKERS=embedded,b:9092"},
 		want: "LEAT_KAFKA_BROKERS: kafka.brokers: embedded stands alone: name brokers, or only embedded"},
 	{name: "tls off", file: minimal, args: []string{"--kafka.tls.ca=x"},

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -11,10 +12,13 @@ import (
 func (c *Config) validate() error {
 	v := validator{c: c}
 	v.check(c.Application != "", "application", "give the service a name: its group id, transactional ids and internal topics derive from it")
+	v.name(c.Application, "application")
+	v.name(c.Membership.InstanceID, "membership.instance_id")
 	v.kafka()
 	v.sasl()
 	v.registry()
 	v.processing()
+	v.standby()
 	v.check(c.State.Dir != "" || c.State.Engine == "memory", "state.dir", "pebble needs a directory; or set state.engine to memory")
 	for path, d := range map[string]time.Duration{
 		"processing.commit_interval":     c.Processing.CommitInterval,
@@ -36,6 +40,17 @@ func (c *Config) validate() error {
 	return errors.Join(v.errs...)
 }
 
+// Placed finds tags that a process must have to run, and does not say. It is not part of what
+// Load checks: whoever only asks about a service may share its file, but is in no zone of it.
+func (c *Config) Placed() error {
+	v := validator{c: c}
+	for _, tag := range c.Standby.SpreadBy {
+		_, has := c.Membership.Tags[tag]
+		v.check(has, "standby.spread_by", "membership.tags has no %s: say where this process is, or do not spread by it", tag)
+	}
+	return errors.Join(v.errs...)
+}
+
 // least is the memory in which a service can move, however large its records: each of its
 // partitions, producers and requests may hold one of the largest.
 func least(c *Config) Size {
@@ -52,6 +67,21 @@ func (v *validator) check(ok bool, path, format string, args ...any) {
 	if !ok {
 		v.errs = append(v.errs, v.c.Fault(path, format, args...))
 	}
+}
+
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,100}$`) // streams.Config.Validate's
+
+// name checks a name that becomes part of topics', groups' or transactions' names, if it is set.
+func (v *validator) name(name, path string) {
+	v.check(name == "" || legalName.MatchString(name), path, "%q is no name: use 1 to 100 of a-z, A-Z, 0-9, '.', '_' and '-'", name)
+}
+
+// standby refuses 0 where the runtime takes that for its default.
+func (v *validator) standby() {
+	s := v.c.Standby
+	v.check(s.Replicas >= 0, "standby.replicas", "%d is less than 0", s.Replicas)
+	v.check(s.AcceptableLag > 0, "standby.acceptable_lag", "%d is not more than 0: 1 is the least", s.AcceptableLag)
+	v.check(s.MaxWarmups > 0, "standby.max_warmups", "%d is not more than 0: 1 is the least", s.MaxWarmups)
 }
 
 func (v *validator) kafka() {

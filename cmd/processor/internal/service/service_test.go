@@ -100,6 +100,17 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestNames: what a configuration may be called is what the runtime takes.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", "A-z_0.9", "a b", "a/b", "\u00e4", strings.Repeat("x", 100), strings.Repeat("x", 101)} {
+		_, loaded := config.Load(config.Catalog{"t": {}}, config.Sources{Env: []string{"LEAT_APPLICATION=" + name, "LEAT_TOPOLOGY=t", "LEAT_KAFKA_BROKERS=b:9092"}})
+		if runs := (streams.Config{Application: name, Brokers: []string{"b:9092"}}).Validate(); (loaded == nil) != (runs == nil) {
+			t.Errorf("%q: the configuration says %v, the runtime %v", name, loaded, runs)
+		}
+	}
+}
+
 // TestMemoryLimit is not parallel: the limit is the process's.
 func TestMemoryLimit(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
