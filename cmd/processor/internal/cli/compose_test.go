@@ -21,6 +21,7 @@ const root = "../../../../"
 type composeFile struct {
 	Services map[string]struct {
 		Image       string
+		PullPolicy  string `yaml:"pull_policy"`
 		Command     []string
 		Environment map[string]string
 		Ports       []string
@@ -46,6 +47,9 @@ func TestComposeFile(t *testing.T) {
 	states := map[string]bool{}
 	for _, name := range []string{"processor", "processor-2", "processor-3"} {
 		replica := f.Services[name]
+		if replica.Image != p.Image || replica.PullPolicy != "never" {
+			t.Errorf("%s may run %s of somebody else", name, replica.Image)
+		}
 		other := configured(t, replica.Command, replica.Environment, replica.Volumes)
 		if other.Application != c.Application || !slices.Contains(strings.Split(read(t, "deploy/prometheus/prometheus.yml"), `"`), name+":8080") {
 			t.Errorf("%s is not a replica that is watched", name)
@@ -78,6 +82,7 @@ func TestComposeFile(t *testing.T) {
 	}
 	expectIn(t, "Dockerfile", "VOLUME "+c.State.Dir+"\n", `ENTRYPOINT ["/processor"]`)
 	expectIn(t, "Makefile", "docker build --tag "+p.Image+" .", "bin/image/{etc/ssl/certs,tmp,"+c.State.Dir[1:]+"}")
+	expectIn(t, "docs/operations.md", "\n`make image && docker compose up` ")
 	expectIn(t, "integration/kafka/env.sh", "KAFKA_VERSION="+strings.TrimPrefix(kafka.Image, "apache/kafka:")+"\n")
 }
 
