@@ -192,7 +192,7 @@ func TestAddressInUse(t *testing.T) {
 	t.Parallel()
 	brokers := broker(t, map[string]int32{"source": 1, "copy": 1})
 	p := start(t, "-c", configs+"copy.yaml", "--kafka.brokers="+brokers, "--http.listen="+brokers)
-	p.wait().expect(t, exitFailed, "http.listen")
+	p.wait().expect(t, exitFailed, `choose another address, or "" to serve no HTTP`)
 }
 
 func TestTopicsOfACluster(t *testing.T) {

@@ -25,7 +25,7 @@ type monitor struct {
 func listen(addr string, h http.Handler, log *slog.Logger) (*monitor, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("http.listen: %w: choose another address, or none to serve no HTTP", err)
+		return nil, fmt.Errorf("http.listen: %w: choose another address, or \"\" to serve no HTTP", err)
 	}
 	m := &monitor{addr: l.Addr()}
 	m.server = http.Server{
