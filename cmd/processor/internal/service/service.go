@@ -31,17 +31,21 @@ func Logger(c config.Log, out io.Writer) *slog.Logger {
 
 // Run runs the configured topology, which is t, until ctx ends. That stops it
 // cleanly. On screen, if it is a terminal, a bar shows how far restores are.
-func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger, screen io.Writer) (err error) {
+func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger, screen io.Writer) error {
 	log.Info("configuration", slog.Any("", c)) // no name: its keys stand by themselves
 	limitMemory(c, log)
-	if c.Kafka.IsEmbedded() {
-		local, err := startEmbedded(c, log)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, local.close()) }()
-		c = local.config
+	if !c.Kafka.IsEmbedded() {
+		return run(ctx, c, t, log, screen)
 	}
+	local, err := startEmbedded(c, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(ctx, local.config, t, log, screen), local.close())
+}
+
+// run runs the topology on brokers that are there.
+func run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.Logger, screen io.Writer) error {
 	settings, err := Settings(c, log)
 	if err != nil {
 		return err
@@ -64,7 +68,7 @@ func Run(ctx context.Context, c *config.Config, t *topology.Topology, log *slog.
 		defer served.close()
 		log.Info("HTTP is served", "address", served.addr.String())
 	}
-	log.Info("running", "application", c.Application, "topology", c.Topology)
+	log.Info("starting", "application", c.Application, "topology", c.Topology)
 	if err := app.Run(ctx); err != nil {
 		return err
 	}

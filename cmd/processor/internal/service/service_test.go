@@ -9,6 +9,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"math/big"
@@ -26,7 +29,9 @@ import (
 
 	"github.com/leatstream/leat/cmd/processor/internal/config"
 	"github.com/leatstream/leat/internal/budget"
+	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/streams"
+	"github.com/leatstream/leat/pkg/topology"
 )
 
 func TestMonitor(t *testing.T) {
@@ -109,6 +114,45 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: the configuration says %v, the runtime %v", name, loaded, runs)
 		}
 	}
+}
+
+// TestEmbeddedLeavesSomething: what a broker inside the process cannot take away when it
+// stops is an error. It is not parallel: the environment is the process's.
+func TestEmbeddedLeavesSomething(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may remove everything")
+	}
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	ctx, stop := context.WithCancel(t.Context())
+	log := Logger(config.Log{}, onWrite(func(line string) {
+		if strings.Contains(line, "the broker is inside the process") {
+			stop()
+			if err := os.Chmod(dir, 0o500); err != nil {
+				t.Error(err)
+			}
+		}
+	}))
+	b := topology.New()
+	b.From(topology.NewTopic("in", serde.String, serde.String)).To(topology.NewTopic("out", serde.String, serde.String))
+	top, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config.Default()
+	c.Application, c.Kafka.Brokers, c.HTTP.Listen, c.Topics = "a", []string{config.Embedded}, "", map[string]string{"in": "in", "out": "out"}
+	if err := Run(ctx, c, top, log, io.Discard); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// onWrite is called with what is written.
+type onWrite func(string)
+
+func (fn onWrite) Write(p []byte) (int, error) {
+	fn(string(p))
+	return len(p), nil
 }
 
 // TestMemoryLimit is not parallel: the limit is the process's.
