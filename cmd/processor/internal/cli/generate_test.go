@@ -28,11 +28,17 @@ func TestGenerate(t *testing.T) {
 	}
 	c, now := client(t, brokers, kgo.ConsumeTopics("payments", "card-limits")), time.Now()
 	ids := map[string]int{}
+	firstLimit, firstPayment := now, now
 	for limits := 0; len(ids) < 500 || limits < 100; {
 		poll(t, c, func(r *kgo.Record) {
 			if r.Topic == "card-limits" {
-				limits++
+				if limits++; r.Timestamp.Before(firstLimit) {
+					firstLimit = r.Timestamp
+				}
 				return
+			}
+			if r.Timestamp.Before(firstPayment) {
+				firstPayment = r.Timestamp
 			}
 			p, err := topologies.PaymentTopic("payments").Decode(r.Key, r.Value)
 			if err != nil || p.Key == "" || p.Value.Cents < 1 {
@@ -42,6 +48,9 @@ func TestGenerate(t *testing.T) {
 				t.Errorf("%s is of %v, in the future", p.Value.ID, r.Timestamp)
 			}
 		})
+	}
+	if firstLimit.After(firstPayment) {
+		t.Errorf("the first payment is of %v, the first limit of %v", firstPayment, firstLimit)
 	}
 	ends, err := kadm.NewClient(c).ListEndOffsets(t.Context(), "payments")
 	if err != nil {
