@@ -124,6 +124,9 @@ func TestRun(t *testing.T) {
 	p := start(t, "-c", configs+"wordcount.yaml", "--kafka.brokers=embedded")
 	brokers := p.logged("broker is inside the process", "brokers")
 	url := "http://" + p.logged("HTTP is served", "address")
+	if what := p.logged("starting", "topology"); what != "wordcount" {
+		t.Errorf("it starts %s", what)
+	}
 	c := client(t, brokers, kgo.ConsumeTopics("word-counts"), kgo.DefaultProduceTopic("text-lines"))
 	if err := c.ProduceSync(t.Context(), kgo.StringRecord("Row, row, row")).FirstErr(); err != nil {
 		t.Fatal(err)
