@@ -89,22 +89,7 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 		return v, err
 	}
 	v.State, v.Members = group.State, len(group.Members)
-	type partition struct {
-		topic  string
-		number int32
-	}
-	owners := map[partition]kadm.DescribedGroupMember{}
-	for _, m := range group.Members {
-		assigned, ok := m.Assigned.AsConsumer()
-		if !ok {
-			continue
-		}
-		for _, t := range assigned.Topics {
-			for _, p := range t.Partitions {
-				owners[partition{t.Topic, p}] = m
-			}
-		}
-	}
+	owners := ownersOf(group)
 	topics := a.inputs()
 	offsets, err := a.committed(ctx)
 	if err != nil {
@@ -146,6 +131,28 @@ func (a *Application) Tasks(ctx context.Context) (v View, err error) {
 	slices.SortStableFunc(v.Inputs, func(a, b Input) int { return cmp.Compare(a.Partition, b.Partition) })
 	slices.SortStableFunc(v.Inputs, func(a, b Input) int { return cmp.Compare(subOf(a.Task), subOf(b.Task)) })
 	return v, nil
+}
+
+type partition struct {
+	topic  string
+	number int32
+}
+
+// ownersOf are the members that have partitions.
+func ownersOf(group kadm.DescribedGroup) map[partition]kadm.DescribedGroupMember {
+	owners := map[partition]kadm.DescribedGroupMember{}
+	for _, m := range group.Members {
+		assigned, ok := m.Assigned.AsConsumer()
+		if !ok {
+			continue
+		}
+		for _, t := range assigned.Topics {
+			for _, p := range t.Partitions {
+				owners[partition{t.Topic, p}] = m
+			}
+		}
+	}
+	return owners
 }
 
 func subOf(id string) (sub int) {
