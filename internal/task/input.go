@@ -17,7 +17,7 @@ type input struct {
 	feed   func(*Message) error
 	absent bool // the topic has fewer partitions than there are tasks
 
-	extract func(m *Message, partition int64) (at int64, valid bool, err error)
+	extract Stamp // nil: records have their timestamps
 	timed   int64 // offset after the head that extract has looked at
 	invalid bool  // the head is to be dropped
 	failed  error // what extract said of the head

@@ -236,27 +236,6 @@ func (t *Task) choose() (first *input) {
 	return first
 }
 
-// stamp gives the head of an input its timestamp. One that has none takes its turn as
-// if it were of its partition's time, and fails or is dropped then.
-func (t *Task) stamp(in *input) {
-	m := &in.queue[in.head]
-	if in.timed == m.Offset+1 {
-		return
-	}
-	in.timed = m.Offset + 1
-	at, valid, err := t.extract(in, m)
-	if in.invalid, in.failed = !valid, err; !valid {
-		at = max(0, in.time)
-	}
-	m.Time = at
-}
-
-func (t *Task) extract(in *input, m *Message) (at int64, valid bool, err error) {
-	t.current, t.input, t.now, t.at = m, in, m.Time, in.node
-	defer t.guard(&err)
-	return in.extract(m, in.time)
-}
-
 func (t *Task) run(in *input, m *Message) (err error) {
 	t.current, t.input, t.now, t.at, t.past = m, in, m.Time, in.node, Origin{}
 	defer t.guard(&err)
@@ -302,17 +281,6 @@ func (t *Task) Feed(source int, fn func(*Message) error) {
 	for _, in := range t.inputs {
 		if in.origin == source {
 			in.feed, in.node = fn, t.at
-		}
-	}
-}
-
-// TimeBy makes fn the source of a source's timestamps. It is given the partition's time
-// so far, -1 if there is none; what it calls invalid is dropped. It is called while a
-// source node is opened.
-func (t *Task) TimeBy(source int, fn func(m *Message, partition int64) (at int64, valid bool, err error)) {
-	for _, in := range t.inputs {
-		if in.origin == source {
-			in.extract = fn
 		}
 	}
 }

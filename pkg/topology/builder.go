@@ -89,11 +89,15 @@ func from[K, V any](b *Builder, t Topic[K, V], as task.Source) Stream[K, V] {
 	t.check(b, name, serde.Reads)
 	id := b.add(node{kind: "source", name: t.name, topic: name, open: func(w wiring) error {
 		t := t.placed(name.Resolve(w.t.App()), name.Internal)
-		s := &sourceReader[K, V]{topic: t, t: w.t, out: task.Outlet[Record[K, V]](w.t, w.id)}
-		w.t.Feed(w.source, s.feed)
-		if t.timed() {
-			w.t.TimeBy(w.source, s.time)
+		reader := sourceReader[K, V]{topic: t, t: w.t, out: task.Outlet[Record[K, V]](w.t, w.id)}
+		if !t.timed() {
+			w.t.Feed(w.source, reader.feed)
+			return nil
 		}
+		w.t.FeedTimed(w.source, func() (func(*task.Message) error, task.Stamp) {
+			one := reader
+			return one.feed, one.time
+		})
 		return nil
 	}})
 	as.Node, as.Start = t.name, t.start

@@ -76,15 +76,16 @@ func (b *Builder) FromMatching[K, V any](pattern *regexp.Regexp, like Topic[K, V
 	return from(b, like, task.Source{Topic: task.Topic{Name: "~" + pattern.String()}, Pattern: whole})
 }
 
-// A sourceReader decodes the records of one source.
+// A sourceReader decodes the records of one input, or of all inputs of a source if their
+// timestamps are not looked at.
 type sourceReader[K, V any] struct {
 	topic Topic[K, V]
 	t     *task.Task
 	out   *task.Port[Record[K, V]]
 
-	ahead  bool // next has been decoded for its timestamp
+	ahead  bool // next, the head of the input, has been decoded for its timestamp
 	next   Record[K, V]
-	offset int64
+	offset int64 // of next
 }
 
 func (s *sourceReader[K, V]) feed(m *task.Message) error {

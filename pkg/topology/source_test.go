@@ -1,7 +1,9 @@
 package topology_test
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -144,5 +146,34 @@ func TestFromMatching(t *testing.T) {
 	}
 	if n := len(d.Take(merged)); n != 1 {
 		t.Errorf("sensor-0, which is read by its name, gave %d records", n)
+	}
+}
+
+// The heads of all topics that match are looked at before one of them is taken: each is
+// processed once, as itself.
+func TestTimedFromMatching(t *testing.T) {
+	t.Parallel()
+	sensors := topology.NewTopic("sensors", serde.String, serde.String)
+	one, two := topology.NewTopic("sensor-1", serde.String, serde.String), topology.NewTopic("sensor-2", serde.String, serde.String)
+	b := topology.New()
+	b.FromMatching(regexp.MustCompile(`sensor-\d+`), sensors.Timed(inPayload).OnInvalidTime(topology.SkipInvalid)).To(merged)
+	d := topologytest.New(t, b)
+	d.Send(one, "A", "1")
+	d.Send(two, "B", "2")
+	for i, v := range []string{"10", "30", "none", "50"} { // at the same offsets
+		d.Queue(one, topology.Record[string, string]{Key: "A", Value: v})
+		d.Queue(two, topology.Record[string, string]{Key: "B", Value: []string{"20", "none", "40", "60"}[i]})
+	}
+	d.Process()
+	var got []string
+	for _, r := range d.Take(merged) {
+		got = append(got, fmt.Sprint(r.Key, r.Value, "@", r.Time.UnixMilli()))
+	}
+	want := []string{"A1@1", "B2@2", "A10@10", "B20@20", "A30@30", "B40@40", "A50@50", "B60@60"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if n := d.Dropped()["invalid_timestamp"]; n != 2 {
+		t.Errorf("%d dropped", n)
 	}
 }
