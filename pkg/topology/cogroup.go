@@ -29,12 +29,20 @@ func (s Stream[K, V]) CogroupFold[A any](fn func(k K, v V, old Opt[A]) Opt[A]) C
 
 // And adds a stream whose values add folds.
 func (g Cogroup[K, A]) And[V any](s Stream[K, V], add func(acc A, k K, v V) A) Cogroup[K, A] {
-	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, added(add))), g.folds}
+	return and(g, s, added(add), g.folds)
 }
 
 // AndFold adds a stream whose values fn folds, as CogroupFold has it.
 func (g Cogroup[K, A]) AndFold[V any](s Stream[K, V], fn func(k K, v V, old Opt[A]) Opt[A]) Cogroup[K, A] {
-	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, fn)), true}
+	return and(g, s, fn, true)
+}
+
+func and[K, V, A any](g Cogroup[K, A], s Stream[K, V], fn func(k K, v V, old Opt[A]) Opt[A], folded bool) Cogroup[K, A] {
+	if len(g.parts) > 0 && g.parts[0].b != s.b {
+		g.parts[0].b.fail("cogroup of streams from two builders")
+		return g
+	}
+	return Cogroup[K, A]{append(slices.Clone(g.parts), folds(s, fn)), folded}
 }
 
 // added is add as a fold.

@@ -27,11 +27,11 @@ func (j joinKind) String() string { return [...]string{"inner", "left", "outer"}
 
 func lookup[K, V, R, O any](s Stream[K, V], right Table[K, R], j joinKind, fn func(K, V, Opt[R]) O, opts []JoinTableOption[K, V]) Stream[K, O] {
 	kind := [...]string{inner: "join-table", left: "left-join-table"}[j]
-	s.needsKey(kind, s.b.nodes[right.id].name)
 	if s.b != right.b {
-		s.b.fail("join of a stream and a table from two builders")
+		s.b.fail("%s of a stream and a table from two builders", kind)
 		return Stream[K, O]{b: s.b, id: s.id}
 	}
+	s.needsKey(kind, s.b.nodes[right.id].name)
 	right.needRows(kind)
 	n := node{kind: kind, parents: []int{s.id, right.id}, keyed: true, relaxed: j == left}
 	var o joinTableOptions[K, V]
