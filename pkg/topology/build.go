@@ -67,10 +67,14 @@ func (b *Builder) checkNodes() {
 }
 
 // checkStores finds stores that are only read, read as what they are not, or written by
-// processors although another topic is what they are restored from.
+// processors although another topic is what they are restored from, and those of global
+// tables, which no task keeps.
 func (b *Builder) checkStores() {
 	for _, n := range b.nodes {
 		for _, r := range n.reads {
+			if b.isGlobal(r.Name) {
+				continue // see below
+			}
 			switch have, ok := b.specs[r.Name]; {
 			case !ok:
 				b.fail("processor %q reads store %q, which nothing writes: name it without store.ForReading where it is written", n.name, r.Name)
@@ -82,11 +86,19 @@ func (b *Builder) checkStores() {
 			continue
 		}
 		for _, st := range n.stores {
+			if b.isGlobal(st) {
+				b.fail("processor %q names store %q, which is a global table's: each task would have one of its own by that name, with nothing in it; leave it out, and open the table by GlobalTable.Open", n.name, st)
+			}
 			if b.backed[st].Name != "" && !slices.ContainsFunc(n.reads, func(r store.Spec) bool { return r.Name == st }) {
 				b.fail("processor %q may write to store %q, whose changelog is the topic %q: what it wrote would not be restored; name it by store.ForReading", n.name, st, b.backed[st].Name)
 			}
 		}
 	}
+}
+
+// isGlobal reports whether a store is a global table's.
+func (b *Builder) isGlobal(st string) bool {
+	return slices.ContainsFunc(b.globals, func(g task.Global) bool { return g.Store == st })
 }
 
 // upstream reports whether node a feeds node z by edges.

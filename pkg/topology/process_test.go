@@ -110,10 +110,19 @@ func TestForReadingMistakes(t *testing.T) {
 			b.Table(letters, text("rows"), topology.SourceAsChangelog())
 			b.From(digits).Process("p", read, text("rows"))
 		},
+		"open the table by GlobalTable.Open": func(b *topology.Builder) {
+			b.From(digits).Process("p", read, text("rows")) // before the table is declared
+			b.GlobalTable(letters, text("rows"))
+		},
+		"leave it out": func(b *topology.Builder) {
+			b.GlobalTable(letters, text("rows"))
+			b.From(digits).Process("p", read, store.ForReading(text("rows")))
+		},
 	} {
 		b := topology.New()
 		build(b)
-		if _, err := b.Build(); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := b.Build()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "\n") > 0 {
 			t.Errorf("%q: %v", want, err)
 		}
 	}
