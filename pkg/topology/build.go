@@ -34,6 +34,7 @@ func (b *Builder) Build() (*Topology, error) {
 	b.checkNodes()
 	b.checkStores()
 	b.relax()
+	b.coalesced = b.coalesce
 	groups := b.copartition()
 	if err := errors.Join(b.errs...); err != nil {
 		return nil, err

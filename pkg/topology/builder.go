@@ -13,15 +13,16 @@ import (
 // A Builder collects the nodes of one topology. The handles it gives out add to
 // it. It is not safe for concurrent use.
 type Builder struct {
-	nodes    []node
-	sources  map[string]source // by topic
-	owners   map[string]string // store -> node that owns it
-	specs    map[string]store.Spec
-	backed   map[string]backing // stores whose changelog is their source topic
-	checks   []task.Check
-	globals  []task.Global
-	coalesce bool
-	errs     []error
+	nodes     []node
+	sources   map[string]source // by topic
+	owners    map[string]string // store -> node that owns it
+	specs     map[string]store.Spec
+	backed    map[string]backing // stores whose changelog is their source topic
+	checks    []task.Check
+	globals   []task.Global
+	coalesce  bool // every table
+	coalesced bool // coalesce as it was at Build: what runs goes by that
+	errs      []error
 }
 
 // New returns an empty builder.
@@ -30,7 +31,9 @@ func New() *Builder {
 }
 
 // Coalesce makes every table of the topology emit each changed key once per
-// commit, with its last value, instead of every update.
+// commit, with its last value, instead of every update, whether it is declared before
+// this or after. The exceptions are those of Coalesced, which tables of versions and of
+// store.LRU cannot be.
 func (b *Builder) Coalesce() { b.coalesce = true }
 
 // From reads one topic, or several of the same types, as a stream. A topic may be
@@ -57,7 +60,7 @@ func (b *Builder) Table[K, V any](topic Topic[K, V], st store.Rows[K, V], opts .
 }
 
 func (b *Builder) tableOptions(opts []TableOption) tableOptions {
-	o := tableOptions{coalesce: b.coalesce}
+	o := tableOptions{all: &b.coalesced}
 	for _, opt := range opts {
 		opt(&o)
 	}

@@ -2,11 +2,13 @@ package topology_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 	"github.com/leatstream/leat/pkg/topology/topologytest"
+	"github.com/leatstream/leat/pkg/window"
 )
 
 // batches sends lines that are committed together, and returns what each batch brings.
@@ -85,4 +87,52 @@ func TestCoalescedLookup(t *testing.T) {
 	b.From(ask).JoinTable(rows, func(_, v, row string) string { return v + row }).To(result)
 	d := topologytest.New(t, b, topologytest.CommitEvery(1000))
 	expect(t, batches(d, []string{"letters k=a", "ask k=?", "letters k=b", "ask k=!"}), "k=?a k=!b ")
+}
+
+// Coalesce is for the tables that were declared before it, too, whatever keeps them. What
+// comes after Build is for the next one.
+func TestCoalesceIsForEveryTable(t *testing.T) {
+	t.Parallel()
+	latest := func(_, v string) string { return v }
+	for name, declare := range map[string]func(*topology.Builder) topology.Stream[string, string]{
+		"table": func(b *topology.Builder) topology.Stream[string, string] { return b.Table(letters, text("l")).Stream() },
+		"join": func(b *topology.Builder) topology.Stream[string, string] {
+			one := b.Table(letters, text("l"))
+			return one.Join(one, func(_, v, _ string) string { return v }).Stream()
+		},
+		"windows": func(b *topology.Builder) topology.Stream[string, string] {
+			return unwindowed(topology.Windowed(b.From(letters), window.Tumbling(time.Hour)).Reduce(store.Window("w", serde.String, serde.String), latest))
+		},
+		"sessions": func(b *topology.Builder) topology.Stream[string, string] {
+			return unwindowed(topology.Sessions(b.From(letters), window.Sessions(time.Hour)).Reduce(store.Session("s", serde.String, serde.String), latest))
+		},
+	} {
+		run := func(when string) string {
+			b := topology.New()
+			if when == "first" {
+				b.Coalesce()
+			}
+			declare(b).To(result)
+			if when == "last" {
+				b.Coalesce()
+			}
+			d := topologytest.New(t, b, topologytest.CommitEvery(1000))
+			if when == "too late" {
+				b.Coalesce()
+				d.Restart(topologytest.KeepState)
+			}
+			return batches(d, []string{"letters k=a", "letters k=b", "letters k=c"})[0]
+		}
+		never, first := run("never"), run("first")
+		if last := run("last"); never == first || first != last {
+			t.Errorf("%s: never %s, first %s, last %s", name, never, first, last)
+		}
+		if late := run("too late"); late != never {
+			t.Errorf("%s: never %s, after Build %s", name, never, late)
+		}
+	}
+}
+
+func unwindowed(t topology.Table[window.Windowed[string], string]) topology.Stream[string, string] {
+	return t.Stream().Map(func(k window.Windowed[string], v string) (string, string) { return k.Key, v })
 }

@@ -19,9 +19,16 @@ func (t Table[K, V]) readEmitted(tk *task.Task) reader[K, V] {
 	return t.read(tk)
 }
 
-// inHindsight returns t, whose node keeps its rows in st and holds its updates back.
-func inHindsight[K, V any](t Table[K, V], st string) Table[K, V] {
+// inHindsight returns t, whose node keeps its rows in st and holds its updates back if it
+// coalesces.
+func inHindsight[K, V any](t Table[K, V], st string, o tableOptions) Table[K, V] {
+	if o.never {
+		return t
+	}
 	t.emitted = func(tk *task.Task) reader[K, V] {
+		if !o.coalesces() {
+			return t.read(tk)
+		}
 		return hindsight[K, V]{t.read(tk), tk, tk.Store(st), t.b.nodes[t.id].place}
 	}
 	return t

@@ -82,6 +82,7 @@ type merger[K, V, A any] struct {
 func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStore[K, A], opts []TableOption, m merger[K, V, A]) Table[window.Windowed[K], A] {
 	b := s.s.b
 	o := b.tableOptions(opts)
+	o.never = s.onClose
 	if o.backed {
 		b.fail("windowed table %q: only Builder.Table can have its source topic as changelog", st.Name())
 	}
@@ -98,11 +99,11 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &sessions[K, V, A]{
 			w: w, view: st.Open(scope{w.t, n}), out: out, merger: m, windows: s.windows,
-			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
+			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesces(),
 		}
 		if s.onClose {
 			g.closer = newCloser(w.t, n.name)
-		} else if o.coalesce && first {
+		} else if g.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
 		return g.process
@@ -114,10 +115,7 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 	if keys != nil {
 		t.keys = serde.SessionWindowed(keys)
 	}
-	if o.coalesce && !s.onClose {
-		t = inHindsight(t, st.Name())
-	}
-	return t
+	return inHindsight(t, st.Name(), o)
 }
 
 // A sessions is the running operator that owns a session table's store.

@@ -79,8 +79,14 @@ type TableOption func(*tableOptions)
 
 type tableOptions struct {
 	coalesce bool
+	all      *bool // Builder.coalesced: not known before Build
+	never    bool  // coalesced
 	backed   bool
 }
+
+// coalesces reports whether the table emits what a commit makes of its changes. Running
+// tables may ask it.
+func (o tableOptions) coalesces() bool { return !o.never && (o.coalesce || *o.all) }
 
 // Coalesced makes the table emit each changed key once per commit, with its last
 // value, instead of every update.
@@ -147,7 +153,7 @@ func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []Ta
 		s.b.fail("table %q: only Builder.Table can have its source topic as changelog", st.Name())
 	}
 	if most, bounded := st.Most(); bounded {
-		if o.coalesce = false; o.backed {
+		if o.never = true; o.backed {
 			s.b.fail("table %q has its source topic as changelog, and its store keeps %d entries: what it deletes is in the topic still; keep it in a store.KeyValue, or leave SourceAsChangelog out", st.Name(), most)
 		}
 	}
@@ -155,18 +161,15 @@ func keep[K, V, A any](s Stream[K, V], kind string, st store.KV[K, A], opts []Ta
 	s.b.own(st, kind+" "+st.Name())
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
 	id := connect(s.b, n, s.id, func(w wiring, out *task.Port[update[K, A]]) (func(Record[K, V]) error, error) {
-		k := &keeper[K, V, A]{w: w, view: st.Open(scope{w.t, n}), out: out, next: next, coalesce: o.coalesce}
-		if o.coalesce {
+		k := &keeper[K, V, A]{w: w, view: st.Open(scope{w.t, n}), out: out, next: next, coalesce: o.coalesces()}
+		if k.coalesce {
 			w.t.OnFlush(k.flush)
 		}
 		return k.process, nil
 	})
 	keys, values := st.Serdes()
 	t := Table[K, A]{b: s.b, id: id, keys: keys, values: values, read: func(t *task.Task) reader[K, A] { return st.Open(scope{t, n}) }}
-	if o.coalesce {
-		t = inHindsight(t, st.Name())
-	}
-	return t
+	return inHindsight(t, st.Name(), o)
 }
 
 // A keeper is the running operator that owns a table's store.

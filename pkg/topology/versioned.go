@@ -8,7 +8,7 @@ import (
 // versions adds the operator that keeps a stream as a versioned table in st.
 func (s Stream[K, V]) versions(st store.VersionedKV[K, V], opts []TableOption) Table[K, V] {
 	b := s.b
-	if o := b.tableOptions(opts); o.backed || o.coalesce && !b.coalesce {
+	if o := b.tableOptions(opts); o.backed || o.coalesce {
 		b.fail("table %q: a versioned table tells of every version, and its changelog has them all: it is neither coalesced nor kept by its source topic", st.Name())
 	}
 	if st.History() < 0 {

@@ -116,6 +116,7 @@ func folding[K, V, A any](fn func(k K, v Opt[V], old Opt[A]) Opt[A]) folder[K, V
 func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowStore[K, A], opts []TableOption, f folder[K, V, A]) Table[window.Windowed[K], A] {
 	b := s.s.b
 	o := b.tableOptions(opts)
+	o.never = s.onClose
 	if o.backed {
 		b.fail("windowed table %q: only Builder.Table can have its source topic as changelog", st.Name())
 	}
@@ -132,11 +133,11 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &gatherer[K, V, A]{
 			w: w, view: st.Open(scope{w.t, n}), out: out, folder: f, grace: s.windows.GracePeriod(),
-			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesce,
+			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesces(),
 		}
 		if s.onClose {
 			g.closer = newCloser(w.t, n.name)
-		} else if o.coalesce && first {
+		} else if g.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
 		if w, ok := s.windows.(window.Sliding); ok {
@@ -155,10 +156,7 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if keys != nil {
 		t.keys = serde.TimeWindowed(keys, duration(s.windows.Size()))
 	}
-	if o.coalesce && !s.onClose {
-		t = inHindsight(t, st.Name())
-	}
-	return t
+	return inHindsight(t, st.Name(), o)
 }
 
 // duration is ms as a duration, the longest there is for what has none.
