@@ -77,8 +77,11 @@ type source struct {
 func from[K, V any](b *Builder, t Topic[K, V], as task.Source) Stream[K, V] {
 	name := as.Topic
 	if have, ok := b.sources[name.Resolve("")]; ok {
-		if _, same := have.typed.(Topic[K, V]); !same {
+		switch read, same := have.typed.(Topic[K, V]); {
+		case !same:
 			b.fail("topic %q is read with two sets of types: declare it once and use that declaration everywhere", t.name)
+		case !read.timedLike(t):
+			b.fail("topic %q is read with timestamps of two kinds, by Timed, TimedByArrival or OnInvalidTime: declare it once and use that declaration everywhere", t.name)
 		}
 		if have.topic.Start != t.start {
 			b.fail("topic %q is to be read from two places: declare it once and use that declaration everywhere", t.name)

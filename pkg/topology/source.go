@@ -35,6 +35,10 @@ func (t Topic[K, V]) CommittedOnly() Topic[K, V] {
 // Timed returns a copy of t whose records, when they are read, get their timestamp
 // from extract, which sees the record with the timestamp that Kafka has. It may be
 // called for a record whose value is null. A time before the epoch is an invalid one.
+//
+// A topic that is read in several places is declared once. Of declarations that differ in
+// whether there is an extract Build says so; that two of them have different ones it cannot
+// see, and goes by the first that is read.
 func (t Topic[K, V]) Timed(extract func(Record[K, V]) time.Time) Topic[K, V] {
 	t.extract, t.arrival = extract, false
 	return t
@@ -109,6 +113,12 @@ func (s *sourceReader[K, V]) decode(m *task.Message) (Record[K, V], error) {
 // timed reports whether the records' timestamps are to be looked at before they are
 // chosen among those of other inputs.
 func (t Topic[K, V]) timed() bool { return t.extract != nil || t.arrival || t.invalid != FailInvalid }
+
+// timedLike reports whether the timestamps of t and other are taken alike, as far as can be
+// told: functions cannot be compared.
+func (t Topic[K, V]) timedLike(other Topic[K, V]) bool {
+	return (t.extract == nil) == (other.extract == nil) && t.arrival == other.arrival && t.invalid == other.invalid
+}
 
 // time is the timestamp of m; valid is false if m is to be dropped.
 func (s *sourceReader[K, V]) time(m *task.Message, partition int64) (at int64, valid bool, err error) {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,5 +176,32 @@ func TestTimedFromMatching(t *testing.T) {
 	}
 	if n := d.Dropped()["invalid_timestamp"]; n != 2 {
 		t.Errorf("%d dropped", n)
+	}
+}
+
+// The timestamps of a topic's records cannot be taken in two ways.
+func TestTopicTimedInTwoWays(t *testing.T) {
+	t.Parallel()
+	other := func(topology.Record[string, string]) time.Time { return time.Time{} }
+	ways := map[string]topology.Topic[string, string]{
+		"plain": payloads, "timed": payloads.Timed(inPayload), "arrival": payloads.TimedByArrival(),
+		"skip": payloads.OnInvalidTime(topology.SkipInvalid), "timed, skip": payloads.Timed(inPayload).OnInvalidTime(topology.SkipInvalid),
+	}
+	for name, one := range ways {
+		for another, two := range ways {
+			b := topology.New()
+			b.From(one).To(merged)
+			b.Table(two, text("rows"))
+			_, err := b.Build()
+			if alike := name == another; alike && err != nil || !alike && (err == nil || !strings.Contains(err.Error(), `topic "payloads" is read with timestamps of two kinds`)) {
+				t.Errorf("%s and %s: %v", name, another, err)
+			}
+		}
+	}
+	b := topology.New()
+	b.From(payloads.Timed(inPayload)).To(merged)
+	b.From(payloads.Timed(other)).To(result)
+	if _, err := b.Build(); err != nil {
+		t.Errorf("functions were compared: %v", err)
 	}
 }
