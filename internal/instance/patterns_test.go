@@ -93,3 +93,47 @@ func TestNoMatchingTopic(t *testing.T) {
 		}
 	})
 }
+
+// The topic of dead letters is not read, be it there at the start or not.
+func TestDeadLettersMatch(t *testing.T) {
+	for name, late := range map[string]bool{"from the start": false, "later": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { deadLettersMatch(t, late) })
+		})
+	}
+}
+
+func deadLettersMatch(t *testing.T, late bool) {
+	w := newWorld(t, 1, "sensor-1", "counts")
+	plan, err := sensorPlan(t).DeadLetters("app", "sensor-9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func() {
+		adm := w.client()
+		defer adm.Close()
+		if err := kafka.Create(t.Context(), adm, []kafka.TopicSpec{{Name: "sensor-9", Partitions: 1, ReplicationFactor: -1}}); err != nil {
+			t.Fatal(err)
+		}
+		w.put(&kgo.Record{Topic: "sensor-9", Key: []byte("k"), Value: []byte("dead")})
+	}
+	if !late {
+		create()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- New(w.config(plan)).Run(ctx) }()
+	time.Sleep(20 * time.Second)
+	if late {
+		create()
+	}
+	w.put(&kgo.Record{Topic: "sensor-1", Key: []byte("k"), Value: []byte("v")})
+	time.Sleep(30 * time.Second)
+	if n := len(w.read("counts", 1)); n != 1 {
+		t.Errorf("%d counts", n)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,9 @@
 package task
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Patterned reports whether the plan reads topics by a pattern.
 func (p *Plan) Patterned() bool {
@@ -11,14 +14,25 @@ func (s *Sub) patterned() bool {
 	return slices.ContainsFunc(s.Sources, func(s Source) bool { return s.Pattern != nil })
 }
 
+// DeadLetters returns the plan for an application whose dead letters go to a topic: no
+// pattern matches it then. One that the plan reads itself is refused. No topic is none.
+func (p *Plan) DeadLetters(app, topic string) (*Plan, error) {
+	if p.reads(app)[topic] {
+		return nil, fmt.Errorf("the topology reads the dead-letter topic %q: what failed would come back, to fail again and again; write dead letters to another topic, and read that by another application", topic)
+	}
+	out := *p
+	out.deadLetters = topic
+	return &out, nil
+}
+
 // Expand returns the plan with each pattern replaced by the topics that match it,
-// but for those that the plan names itself and those of Kafka's own, and the patterns
-// that none matches.
+// but for those that the plan names itself, that of dead letters and those of Kafka's
+// own, and the patterns that none matches.
 func (p *Plan) Expand(app string, topics []string) (expanded *Plan, unmatched []string) {
 	out := *p
 	out.Subs = nil
 	named := p.names(app)
-	topics = slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return named[t] || len(t) > 1 && t[:2] == "__" })
+	topics = slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return named[t] || t == p.deadLetters || len(t) > 1 && t[:2] == "__" })
 	slices.Sort(topics)
 	alone := 1 << 20 // groups of one topic, which the builder never numbers so high
 	for _, sub := range p.Subs {
@@ -63,15 +77,24 @@ func (s Source) matching(topics []string) (out []Source) {
 
 // names are the topics that the plan names.
 func (p *Plan) names(app string) map[string]bool {
+	out := p.reads(app)
+	for _, sub := range p.Subs {
+		for _, s := range sub.Sinks {
+			out[s.Topic.Resolve(app)] = true
+		}
+	}
+	return out
+}
+
+// reads are the topics that the plan reads by their names, those that stores are restored
+// from among them.
+func (p *Plan) reads(app string) map[string]bool {
 	out := map[string]bool{}
 	for _, g := range p.Globals {
 		out[g.Topic] = true
 	}
 	for _, sub := range p.Subs {
 		for _, s := range sub.Sources {
-			out[s.Topic.Resolve(app)] = true
-		}
-		for _, s := range sub.Sinks {
 			out[s.Topic.Resolve(app)] = true
 		}
 		for _, s := range sub.Stores {

@@ -17,6 +17,8 @@ type Plan struct {
 	Shape       []string // what tasks mean to the group, a line for each part: see Seal
 	Fingerprint string   // of the shape: equal plans have equal fingerprints
 	Check       Check    // of everything outside that is used
+
+	deadLetters string // topic, "" if there is none: see DeadLetters
 }
 
 // A Check asks whether what is outside is as it must be before the first record. Its

@@ -36,10 +36,14 @@ type App struct {
 
 // New checks the configuration. It does not connect.
 func New(t *topology.Topology, cfg Config) (*App, error) {
-	if err := cfg.Validate(); err != nil {
+	plan, err := t.Plan().DeadLetters(cfg.Application, cfg.Failures.DeadLetterTopic)
+	if err != nil {
+		err = fmt.Errorf("streams: Failures.DeadLetterTopic: %w", err)
+	}
+	if err := errors.Join(cfg.Validate(), err); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg.withDefaults().instance(t.Plan())}
+	a := &App{cfg: cfg.withDefaults().instance(plan)}
 	a.in.Store(instance.New(a.cfg))
 	return a, nil
 }

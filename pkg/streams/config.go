@@ -159,7 +159,9 @@ type Failures struct {
 	Process topology.Policy
 	// Produce is for records whose results the brokers refuse: too large for the
 	// topic, without a key for a compacted one, against a policy.
-	Produce         topology.Policy
+	Produce topology.Policy
+	// DeadLetterTopic must not be one that the topology reads, and no pattern of its
+	// matches it.
 	DeadLetterTopic string
 
 	// Retries is how many times a record is tried again, before Process answers, whose

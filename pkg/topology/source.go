@@ -72,7 +72,7 @@ func (t Topic[K, V]) OnInvalidTime(answer InvalidTime) Topic[K, V] {
 }
 
 // FromMatching reads every topic whose whole name matches pattern, but for those that the
-// topology names itself, as like is read, whose name is that of the node. Topics that
+// topology names itself and the one for dead letters, as like is read, whose name is that of the node. Topics that
 // come to match while the service runs are taken up within ten seconds or so; all of
 // them have the types of like. There must be one when the service starts.
 func (b *Builder) FromMatching[K, V any](pattern *regexp.Regexp, like Topic[K, V]) Stream[K, V] {

@@ -1,6 +1,7 @@
 package topology_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -203,5 +204,28 @@ func TestTopicTimedInTwoWays(t *testing.T) {
 	b.From(payloads.Timed(other)).To(result)
 	if _, err := b.Build(); err != nil {
 		t.Errorf("functions were compared: %v", err)
+	}
+}
+
+// Dead letters are no input, though their topic matches: they would fail again and again.
+func TestFromMatchingReadsNoDeadLetters(t *testing.T) {
+	t.Parallel()
+	b := topology.New()
+	calls := 0
+	b.FromMatching(regexp.MustCompile(`sensor-.*`), topology.NewTopic("sensors", serde.String, serde.String)).
+		Process("p", func(*textContext) (textHandler, error) {
+			return func(r textRecord) error {
+				if calls++; r.Value == "bad" && calls < 100 {
+					return errors.New("bad")
+				}
+				return nil
+			}, nil
+		})
+	dead := topology.NewTopic("sensor-dead", serde.String, serde.String)
+	d := topologytest.New(t, b, topologytest.Failures(topology.Fail, topology.DeadLetter, "sensor-dead"))
+	d.Send(topology.NewTopic("sensor-1", serde.String, serde.String), "k", "bad")
+	d.Send(topology.NewTopic("sensor-2", serde.String, serde.String), "k", "bad")
+	if n := len(d.Take(dead)); n != 2 || calls != 2 {
+		t.Errorf("%d dead letters of %d calls", n, calls)
 	}
 }

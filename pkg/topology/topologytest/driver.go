@@ -99,23 +99,34 @@ func OnError(fn func(error)) Option { return func(d *Driver) { d.onError = fn } 
 // New starts a driver. It fails the test if the topology is invalid.
 func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 	tb.Helper()
-	t, err := b.Build()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	d := &Driver{
-		tb: tb, built: t.Plan(), partitions: 1, every: 1, maxIdle: -1, openEngine: func() engine.Engine { return memory.New() },
+		tb: tb, partitions: 1, every: 1, maxIdle: -1, openEngine: func() engine.Engine { return memory.New() },
 		topics: map[string]*log{}, points: map[place]task.Point{},
 	}
 	d.onError = func(err error) { tb.Helper(); tb.Fatal(err) }
 	for _, opt := range opts {
 		opt(d)
 	}
+	d.built = d.build(b)
 	d.engine = d.openEngine()
 	d.plan, _ = d.built.Expand(app, nil)
 	d.check()
 	d.open()
 	return d
+}
+
+// build makes the plan of a topology. It fails the test if that is invalid.
+func (d *Driver) build(b *topology.Builder) *task.Plan {
+	d.tb.Helper()
+	t, err := b.Build()
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	plan, err := t.Plan().DeadLetters(app, d.policies.DeadLetterTopic)
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	return plan
 }
 
 // check does what is done at start, before there are tasks.

@@ -96,12 +96,9 @@ func (d *Driver) Restart(local Local) {
 // it. If its tasks cannot be opened, OnError says why.
 func (d *Driver) Upgrade(b *topology.Builder, local Local) {
 	d.tb.Helper()
-	t, err := b.Build()
-	if err != nil {
-		d.tb.Fatal(err)
-	}
+	plan := d.build(b)
 	d.Commit()
-	d.built = t.Plan()
+	d.built = plan
 	d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
 	d.check()
 	d.Crash(local)

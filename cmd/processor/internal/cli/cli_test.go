@@ -133,6 +133,7 @@ func TestUsageErrors(t *testing.T) {
 		{`--format: "svg" is not one of text, mermaid`, []string{"describe", "--config", file, "--format", "svg"}},
 		{`--format: "x" is not one of table, commands`, []string{"topics", "--config", file, "--format", "x"}},
 		{`topic "source" is written by a sink that it feeds`, []string{"describe", "--config", configs + "copy.yaml", "--topics.output", "source"}},
+		{`--processing.dead_letter_topic: the topology reads the dead-letter topic "source"`, []string{"describe", "--config", configs + "copy.yaml", "--processing.dead_letter_topic", "source"}},
 		{"the service has no internal topic wordcount-count-changelog; did you mean wordcount-counts-changelog?",
 			[]string{"run", "--config", file, "--internal_topics.configs={wordcount-count-changelog: {segment.bytes: 1}}"}},
 		{"--standby.spread_by: membership.tags has no zone", []string{"run", "--config", file, "--standby.spread_by=zone"}},

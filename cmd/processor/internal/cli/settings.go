@@ -11,6 +11,7 @@ import (
 	"github.com/leatstream/leat/cmd/processor/internal/config"
 	"github.com/leatstream/leat/cmd/processor/internal/service"
 	"github.com/leatstream/leat/cmd/processor/internal/topologies"
+	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/streams"
 	"github.com/leatstream/leat/pkg/topology"
 )
@@ -44,6 +45,7 @@ type loaded struct {
 	*config.Config
 	entry    topologies.Topology
 	topology *topology.Topology
+	plan     *task.Plan // of the topology, as the configuration has it run
 }
 
 // load reads the configuration and builds the topology.
@@ -57,6 +59,9 @@ func (s *settings) load() (l loaded, err error) {
 	}
 	if l.topology, err = l.entry.Build(l.Topics); err != nil {
 		return loaded{}, usageError{err}
+	}
+	if l.plan, err = l.topology.Plan().DeadLetters(l.Application, l.Processing.DeadLetterTopic); err != nil {
+		return loaded{}, usageError{l.Fault("processing.dead_letter_topic", "%w", err)}
 	}
 	return l, l.checkInternalTopics()
 }

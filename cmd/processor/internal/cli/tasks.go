@@ -54,7 +54,7 @@ func (l loaded) outside(ctx context.Context, fn func(*operate.Application) error
 		return err
 	}
 	defer client.Close()
-	a, err := operate.Open(ctx, client, l.Application, l.topology.Plan())
+	a, err := operate.Open(ctx, client, l.Application, l.plan)
 	if err != nil {
 		return err
 	}
