@@ -215,15 +215,28 @@ func (c Config) Validate() error {
 		_, has := c.Membership.Tags[tag]
 		check(has, "Membership.Tags: there is no %q, by which Standby.SpreadBy spreads", tag)
 	}
+	check(c.Guarantee == ExactlyOnce || c.Guarantee == AtLeastOnce, "Guarantee %d: it is neither ExactlyOnce nor AtLeastOnce", c.Guarantee)
 	check(c.MemoryBudget >= 0, "MemoryBudget %d: it cannot be negative", c.MemoryBudget)
+	check(c.MaxRecordBytes >= 0, "MaxRecordBytes %d: it cannot be negative", c.MaxRecordBytes)
+	check(c.ShutdownTimeout >= 0, "ShutdownTimeout %v: it cannot be negative", c.ShutdownTimeout)
+	check(c.State.FlushInterval >= 0, "State.FlushInterval %v: it cannot be negative", c.State.FlushInterval)
+	check(c.State.FlushBytes >= 0, "State.FlushBytes %d: it cannot be negative", c.State.FlushBytes)
+	check(c.Membership.SessionTimeout >= 0, "Membership.SessionTimeout %v: it cannot be negative", c.Membership.SessionTimeout)
+	check(c.Membership.RebalanceTimeout >= 0, "Membership.RebalanceTimeout %v: it cannot be negative", c.Membership.RebalanceTimeout)
 	f := c.Failures
+	for _, p := range []struct {
+		field string
+		is    topology.Policy
+	}{{"Decode", f.Decode}, {"Process", f.Process}, {"Produce", f.Produce}} {
+		check(p.is >= topology.Fail && p.is <= topology.DeadLetter, "Failures.%s %d: it is neither Fail, Skip nor DeadLetter", p.field, p.is)
+	}
 	check(f.Retries >= 0, "Failures.Retries %d: it cannot be negative", f.Retries)
 	check(f.RetryBackoff >= 0, "Failures.RetryBackoff %v: it cannot be negative", f.RetryBackoff)
 	check(f.Limit >= 0 && f.LimitPer >= 0, "Failures.Limit %d per %v: neither can be negative", f.Limit, f.LimitPer)
 	dead := f.Decode == topology.DeadLetter || f.Process == topology.DeadLetter || f.Produce == topology.DeadLetter
 	check(!dead || c.Failures.DeadLetterTopic != "", "Failures.DeadLetterTopic: name the topic that dead letters go to")
 	d := c.withDefaults()
-	check(d.Membership.HeartbeatInterval > 0 && d.Membership.HeartbeatInterval <= d.Membership.SessionTimeout/3, "Membership.HeartbeatInterval %v: it must be more than 0, and no more than a third of the session timeout of %v", d.Membership.HeartbeatInterval, d.Membership.SessionTimeout)
+	check(c.Membership.SessionTimeout < 0 || d.Membership.HeartbeatInterval > 0 && d.Membership.HeartbeatInterval <= d.Membership.SessionTimeout/3, "Membership.HeartbeatInterval %v: it must be more than 0, and no more than a third of the session timeout of %v", d.Membership.HeartbeatInterval, d.Membership.SessionTimeout)
 	check(d.TransactionTimeout > d.CommitInterval, "TransactionTimeout %v: it must be longer than the commit interval of %v", d.TransactionTimeout, d.CommitInterval)
 	return errors.Join(errs...)
 }
