@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,10 +27,12 @@ type globals struct {
 	tables map[string]*task.Whole // by store
 	reader *changelog.Reader
 	keeps  map[string]time.Duration // how long the topics keep deletions, at least
+	filled bool                     // and are followed now
 
 	mu struct { // a reader applies what different brokers send at the same time
 		sync.Mutex
-		at map[kafka.TopicPartition]engine.Position
+		at    map[kafka.TopicPartition]engine.Position // its time is 0 before the first batch of a table that is filled anew
+		tides map[kafka.TopicPartition]tide            // what makes the positions current
 	}
 }
 
@@ -103,6 +106,7 @@ func (g *globals) partitions(topic string) int32 { return g.in.topics[topic].Par
 // fill reads the topics from where local state ends.
 func (g *globals) fill(ctx context.Context) error {
 	began := time.Now()
+	g.mu.tides = map[kafka.TopicPartition]tide{}
 	var tps []kafka.TopicPartition
 	for _, topic := range topicsOf(g.in.cfg.Plan.Globals) {
 		for p := range g.partitions(topic) {
@@ -112,6 +116,9 @@ func (g *globals) fill(ctx context.Context) error {
 	begins, ends, err := kafka.Bounds(ctx, g.in.admin, kafka.LastStable, tps)
 	if err != nil {
 		return fmt.Errorf("global tables: log starts and ends: %w", err)
+	}
+	for tp, end := range ends {
+		g.mu.tides[tp] = tide{end, began}
 	}
 	if err := g.trust(begins, ends); err != nil {
 		return err
@@ -179,9 +186,10 @@ func (g *globals) found(topic string, begins, ends map[kafka.TopicPartition]int6
 			if why := distrustGlobal(pos, g.in.topics[topic].ID, g.keeps[topic], begins[tp], ends[tp]); why != "" {
 				return nil, why, nil
 			}
-			if have, ok := at[tp]; !ok || pos.Offset < have.Offset {
-				at[tp] = pos
+			if have, ok := at[tp]; ok {
+				pos.Offset, pos.Time = min(pos.Offset, have.Offset), min(pos.Time, have.Time)
 			}
+			at[tp] = pos
 		}
 	}
 	return at, "", nil
@@ -237,13 +245,18 @@ const current = 10 * time.Second
 // apply takes what is new in a partition into its tables.
 func (g *globals) apply(b changelog.Batch) error {
 	g.mu.Lock()
-	at := g.mu.at[b.TopicPartition]
+	at, tide := g.mu.at[b.TopicPartition], g.mu.tides[b.TopicPartition]
 	g.mu.Unlock()
-	now := time.Now()
-	if b.Next == at.Offset && at.Time != 0 && now.Sub(time.UnixMilli(at.Time)) < current {
+	known := cmp.Or(at.Time, tide.at.UnixMilli())
+	if g.filled {
+		known = tide.follow(b.Next, b.End, known)
+	} else {
+		known = tide.reached(b.Next, known)
+	}
+	if b.Next == at.Offset && at.Time != 0 && known-at.Time < current.Milliseconds() {
 		return nil
 	}
-	at.Offset, at.Time = b.Next, now.UnixMilli()
+	at.Offset, at.Time = b.Next, known
 	for _, t := range g.of(b.Topic) {
 		if err := t.Apply(b.Partition, messagesOf(g.in.pulses.each(t.Place(b.Partition), b)), at); err != nil {
 			return err
@@ -251,7 +264,7 @@ func (g *globals) apply(b changelog.Batch) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.mu.at[b.TopicPartition] = at
+	g.mu.at[b.TopicPartition], g.mu.tides[b.TopicPartition] = at, tide
 	return nil
 }
 
@@ -276,6 +289,7 @@ func messageOf(r changelog.Record) task.Message {
 
 // follow keeps the tables up with their topics.
 func (g *globals) follow(ctx context.Context) error {
+	g.filled = true
 	err := g.reader.Run(ctx, g.targets(func(kafka.TopicPartition) int64 { return changelog.Forever }), func(b changelog.Batch) error {
 		err := g.apply(b)
 		for _, t := range g.of(b.Topic) {

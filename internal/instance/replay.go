@@ -23,6 +23,7 @@ type replay struct {
 	store      *state.Store
 	changelog  kafka.TopicPartition
 	begin, end int64 // of the changelog
+	tide       tide  // of the changelog: what makes the position current
 	own        bool  // else it is a topic that the task reads, too
 	hasOffsets bool  // one of the task's inputs has a committed offset, at least
 	follows    bool  // it is a copy that stands by: nobody processes on it
@@ -40,6 +41,7 @@ type replay struct {
 	waits    int       // bytes that are applied but not written
 	written  time.Time // when last
 	keepsUp  bool      // and then it lacked no more than a copy may
+	loose    bool      // a crash may lose some of what was taken
 	level    level     // for others to read
 }
 
@@ -120,6 +122,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 	if len(tps) == 0 {
 		return nil, nil
 	}
+	asked := time.Now()
 	begins, ends, err := in.logs.Bounds(s.ctx, changelog.End, tps)
 	if err != nil {
 		return nil, fmt.Errorf("changelog starts and ends: %w", err)
@@ -132,6 +135,7 @@ func (in *Instance) replays(s *slot, starts map[kafka.TopicPartition]start) (rep
 		if !r.own { // as far as the task has read it: the table must not be ahead of what it is joined with
 			r.end = max(starts[tp].offset, r.begin)
 		}
+		r.tide = tide{r.end, asked}
 	}
 	return rs, nil
 }
@@ -183,16 +187,16 @@ func (r *replay) start() (err error) {
 			return err
 		}
 	}
-	r.from = r.begin
-	if p, ok := r.store.Position(); ok {
-		r.from = p.Offset
+	r.from, r.pos = r.begin, engine.Position{Topic: id, Time: r.tide.at.UnixMilli()}
+	if p, ok := r.store.Position(); ok { // it is as old as it was, until the replay has come to the end
+		r.from, r.pos.Time = p.Offset, p.Time
 	}
-	r.next, r.pos = r.from, engine.Position{Topic: id, Offset: r.from}
+	r.next, r.pos.Offset = r.from, r.from
 	if r.restorer, err = state.NewRestorer(r.store); err != nil {
 		return err
 	}
 	r.restorer.Own = !r.own
-	r.waits, r.gathers, r.written = 0, cmp.Or(r.gathers, restoreBytes), r.began
+	r.waits, r.gathers, r.written, r.loose = 0, cmp.Or(r.gathers, restoreBytes), r.began, false
 	r.intake = r.spec.Intake(r.in.cfg.App, r.slot.task.String(), r.changelog.Partition, r.in.cfg.Policies)
 	return nil
 }
@@ -207,6 +211,7 @@ func (r *replay) until() int64 {
 
 // startOver throws local state away and asks anew where the changelog begins.
 func (r *replay) startOver() error {
+	asked := time.Now()
 	begins, ends, err := r.in.logs.Bounds(r.slot.ctx, changelog.End, []kafka.TopicPartition{r.changelog})
 	if err != nil {
 		return err
@@ -216,6 +221,7 @@ func (r *replay) startOver() error {
 		r.end = ends[r.changelog]
 	}
 	r.end = max(r.end, r.begin)
+	r.tide = tide{r.end, asked}
 	return r.store.Wipe()
 }
 
@@ -251,9 +257,11 @@ func (r *replay) apply(b changelog.Batch) error {
 	}
 	r.records += len(b.Records)
 	r.next = max(b.Next, r.from)
-	r.pos.Offset, r.pos.Time = r.intake.Upto(r.next), time.Now().UnixMilli()
+	r.pos.Offset, r.loose = r.intake.Upto(r.next), true
 	if r.follows && r.own { // of a source it is where the task has come to
-		r.end = b.End
+		r.end, r.pos.Time = b.End, r.tide.follow(r.next, b.End, r.pos.Time)
+	} else {
+		r.pos.Time = r.tide.reached(r.next, r.pos.Time)
 	}
 	if !r.follows {
 		r.in.restoring.advance(r, len(b.Records), bytes)
@@ -321,11 +329,22 @@ const (
 func (r *replay) write(loosely bool) error {
 	last := !loosely && !r.keepsUp && r.waits >= restoreBytes
 	r.waits, r.written, r.keepsUp, r.restorer.Loose = 0, time.Now(), !loosely, loosely || last
-	if err := r.restorer.Write(r.pos); err != nil || !last {
+	if err := r.restorer.Write(r.pos); err != nil {
 		return err
+	}
+	if r.loose = loosely; !last {
+		return nil
 	}
 	r.restorer.Loose = false
 	return r.restorer.Write(r.pos)
+}
+
+// settle makes what was taken stay, if anything was since that was done last.
+func (r *replay) settle() error {
+	if !r.loose {
+		return nil
+	}
+	return r.write(false)
 }
 
 // lostOffsets is the error of a task that has state but no offsets: to begin at

@@ -135,12 +135,13 @@ func (f *follower) round(ctx context.Context) error {
 	ctx, wanted := f.begin(ctx)
 	defer f.end()
 	tasks := slices.SortedFunc(maps.Keys(wanted), assign.Task.Compare)
+	asked := time.Now()
 	starts, err := f.starts(ctx, tasks)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	for _, t := range tasks {
-		if c := f.copies[t]; c != nil && c.advance(starts) {
+		if c := f.copies[t]; c != nil && c.advance(starts, asked) {
 			continue
 		}
 		r, err := f.open(ctx, t, starts)
@@ -219,15 +220,18 @@ func (f *follower) starts(ctx context.Context, tasks []assign.Task) (map[kafka.T
 	return starts, nil
 }
 
-// advance lets a copy be followed as far as the group has come since. It says no if the
-// group has been set back behind what the copy has.
-func (c *replica) advance(starts map[kafka.TopicPartition]start) bool {
+// advance lets a copy be followed as far as the group had come when it was asked. It says
+// no if the group has been set back behind what the copy has.
+func (c *replica) advance(starts map[kafka.TopicPartition]start, asked time.Time) bool {
 	for tp, r := range c.replays.all() {
 		if r.own {
 			continue
 		}
 		if r.end = max(starts[tp].offset, r.begin); r.end < r.next {
 			return false
+		}
+		if r.next >= r.tide.end {
+			r.tide = tide{r.end, asked}
 		}
 	}
 	return true
@@ -303,7 +307,7 @@ func (f *follower) follow(ctx context.Context, wanted map[assign.Task]bool) erro
 		return nil
 	}
 	for _, r := range all.all() {
-		if e := r.write(false); e != nil {
+		if e := r.settle(); e != nil {
 			return e
 		}
 	}
