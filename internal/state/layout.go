@@ -94,10 +94,14 @@ func NewSegments(retention int64, at int) Segments {
 
 // Live is the first time whose entries have not expired.
 func (s *Store) Live(g Segments) int64 {
-	now := s.observed
 	if s.lenient {
-		now = s.committedTime
+		return g.live(s.committedTime)
 	}
+	return g.live(s.observed)
+}
+
+// live is the first time whose entries have not expired now.
+func (g Segments) live(now int64) int64 {
 	if now == NeverObserved {
 		return NeverObserved + 1
 	}
@@ -108,9 +112,31 @@ func (s *Store) Live(g Segments) int64 {
 // was done since is told at once.
 func (s *Store) KeepExpired(on bool) { s.lenient = on }
 
-// Trim observes now, and drops the segments whose entries have all expired. It returns
+// Linger says that KeepExpired will be: what it is to show stays until the next Commit.
+func (s *Store) Linger() { s.lingers = true }
+
+// kept is the first time whose entries are to be there, be it only for KeepExpired.
+func (s *Store) kept(g Segments) int64 {
+	if s.lingers {
+		return min(s.Live(g), g.live(s.committedTime))
+	}
+	return s.Live(g)
+}
+
+// Admit observes now, drops the segments whose entries have all expired, and reports
+// whether that of now is kept. If it is it may hold entries from now on.
+func (s *Store) Admit(g Segments, now int64) bool {
+	segment := g.Segment(now)
+	if segment < s.trim(g, now) {
+		return false
+	}
+	s.held.add(segment, segment)
+	return true
+}
+
+// trim observes now, and drops the segments whose entries have all expired. It returns
 // the first segment that is left.
-func (s *Store) Trim(g Segments, now int64) (first int64) {
+func (s *Store) trim(g Segments, now int64) (first int64) {
 	s.Observe(now)
 	first = g.first(s)
 	switch {
@@ -147,6 +173,7 @@ func (g Segments) Replay(r *Restorer, key, value []byte, time int64) error {
 	}
 	at := int64(binary.BigEndian.Uint64(key[len(key)-g.At:]))
 	r.Observe(at)
+	r.s.held.add(g.Segment(at), g.Segment(at))
 	if g.Numbered {
 		r.s.ResumeNumber(int64(binary.BigEndian.Uint32(key[len(key)-4:])))
 	}
@@ -191,13 +218,12 @@ func (g Segments) Own(dst, key []byte) []byte {
 	return dst
 }
 
-// start is the first time of the segment that the entry at key is in.
-func (g Segments) start(key []byte) int64 {
-	prefix := binary.BigEndian.Uint64(key)
+// number is that of the segment whose entries' keys begin with prefix.
+func (g Segments) number(prefix uint64) int64 {
 	if g.Ordered {
 		prefix /= 2
 	}
-	return int64(prefix) * g.Interval
+	return int64(prefix)
 }
 
 // Segment is the number of the segment that time falls into. Times before the epoch
@@ -258,35 +284,45 @@ func (s *Store) ResumeBehind(now int64) {
 // begin says that nothing is known of a store's time.
 func (s *Store) begin() {
 	s.observed, s.committedTime, s.resumed = NeverObserved, NeverObserved, false
-	s.oldest, s.newest = math.MaxInt64, NeverObserved
+	s.oldest, s.newest, s.held = math.MaxInt64, NeverObserved, nil
 }
 
 // look finds the first and the last segment that the engine holds of a store: time has
 // come to where the last begins, at least, and has not gone beyond its end.
 func (s *Store) look() error {
-	var g Segments
-	switch l := s.layout.(type) {
-	case Segments:
-		g = l
-	case Versions:
-		g = l.Segments
-	default:
+	g, ok := s.segments()
+	if !ok {
 		return nil
 	}
 	s.begin()
 	all := binary.BigEndian.AppendUint64(nil, math.MaxUint64)
+	first := int64(0)
 	err := s.Range(nil, all, false, func(key, _ []byte, _ int64) bool {
-		s.oldest = g.start(key)
+		first = g.number(binary.BigEndian.Uint64(key))
+		s.oldest = first * g.Interval
 		return false
 	})
 	if err != nil {
 		return err
 	}
 	return s.Range(nil, all, true, func(key, _ []byte, _ int64) bool {
-		s.observed = g.start(key)
-		s.committedTime, s.newest = s.observed, s.observed+g.Interval-1
+		last := g.number(binary.BigEndian.Uint64(key))
+		s.observed = last * g.Interval
+		s.committedTime, s.newest = s.observed, s.observed+min(g.Interval-1, math.MaxInt64-s.observed)
+		s.held.add(first, last) // what lies between has not been looked at
 		return false
 	})
+}
+
+// segments returns how entries expire, if they do.
+func (s *Store) segments() (g Segments, ok bool) {
+	switch l := s.layout.(type) {
+	case Segments:
+		return l, true
+	case Versions:
+		return l.Segments, true
+	}
+	return g, false
 }
 
 // Number returns a number that tells an entry from the others under its key and time.
@@ -316,6 +352,9 @@ func (s *Store) expire() {
 		return
 	}
 	s.floor, s.floorSent = s.expiring, false
+	if g, ok := s.segments(); ok {
+		s.held.drop(g.number(s.floor))
+	}
 	floor := s.floorKey()
 	s.entries.sweep(func(e *entry) bool {
 		if bytes.Compare(e.key, floor) < 0 {

@@ -55,6 +55,8 @@ type Store struct {
 	oldest        int64  // nor earlier than this, but for what has expired
 	committedTime int64  // observed as of the last Commit
 	lenient       bool   // expiry goes by committedTime
+	lingers       bool   // or may do so before the next Commit
+	held          spans  // where there may be entries, of those that expire
 	floor         uint64 // the first segment that may hold anything
 	expiring      uint64 // the floor as of the next Commit
 	floorSent     bool   // the engine has been told

@@ -87,12 +87,12 @@ func (s *Store) setRow(key, row []byte, at int64) {
 // can still be asked for.
 func (s *Store) PutVersion(key, value []byte, at int64) (until int64, ok bool, err error) {
 	g := s.layout.(Versions)
-	s.Trim(g.Segments, at)
+	s.trim(g.Segments, at)
 	if at < s.Live(g.Segments) {
 		return 0, false, nil
 	}
 	s.Log(key, value, at)
-	until, err = g.put(s, s, version{key, value, at}, s.Live(g.Segments))
+	until, err = g.put(s, s, version{key, value, at}, s.kept(g.Segments))
 	return until, true, s.unreadable(err)
 }
 
@@ -109,6 +109,9 @@ func (g Versions) put(r rows, s *Store, v version, live int64) (until int64, err
 	home := g.home(row, v.key)
 	if string(home) != string(key) && key != nil {
 		r.setRow(key, nil, v.at)
+	}
+	if segment := g.number(binary.BigEndian.Uint64(home)); segment >= 0 {
+		s.held.add(segment, segment)
 	}
 	r.setRow(home, row, v.at)
 	return until, nil
@@ -129,13 +132,23 @@ func (g Versions) find(r rows, s *Store, key []byte, live int64) (home, row []by
 	if row, err = r.row(home); row != nil || err != nil || s.newest == NeverObserved {
 		return home, row, err
 	}
-	for seg := g.Segment(s.Last(g.Segments, live)); seg >= g.Segment(live); seg-- {
+	first, last := g.Segment(live), g.Segment(s.Last(g.Segments, live))
+	for seg, ok := s.held.upTo(last); ok && seg >= first; seg, ok = s.held.upTo(seg - 1) {
 		binary.BigEndian.PutUint64(home, uint64(seg))
+		if r == rows(s) && s.lacks(home) {
+			continue // without an entry for each of them
+		}
 		if row, err = r.row(home); row != nil || err != nil {
 			return home, row, err
 		}
 	}
 	return nil, nil, nil
+}
+
+// lacks reports whether the store is known not to have a key.
+func (s *Store) lacks(key []byte) bool {
+	e, h := s.find(key)
+	return e == nil && s.census.lacks(h)
 }
 
 // EachVersion calls fn for the versions of key that can still be asked for, the newest

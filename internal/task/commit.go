@@ -44,6 +44,17 @@ func (t *Task) Flush(spill func() error) error {
 	return nil
 }
 
+// orderFlushes says in which order coalesced results are emitted, and that they will be.
+func (t *Task) orderFlushes() {
+	slices.SortStableFunc(t.flushes, func(a, b flushHook) int { return a.node - b.node })
+	if len(t.flushes) == 0 {
+		return
+	}
+	for _, s := range t.stores {
+		s.State.Linger() // see tell
+	}
+}
+
 // tell emits coalesced results. What they are joined with may have expired since they
 // changed, and is there all the same.
 func (t *Task) tell() error {

@@ -127,7 +127,7 @@ func New(sub *Sub, partition int32, env Env, open func(Store) (*state.Store, err
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(t.flushes, func(a, b flushHook) int { return a.node - b.node })
+	t.orderFlushes()
 	t.touched = len(t.out) > 0 || slices.ContainsFunc(t.stores, func(s *StorePartition) bool { return s.State.Dirty() })
 	return t, t.checkMetadata()
 }

@@ -44,7 +44,7 @@ func changelogConfig(retention int64, configs map[string]string) map[string]stri
 // there: whether the segment is still kept. What is written to it may have expired all
 // the same; it is in the changelog then, and never read, as in Kafka Streams.
 func (v *expiring[K]) admit(at int64) bool {
-	if v.segments.Segment(at) >= v.s.Trim(v.segments, at) {
+	if v.s.Admit(v.segments, at) {
 		return true
 	}
 	v.scope.Late()
@@ -88,22 +88,25 @@ func (v *expiring[K]) remove(entryTime, at int64) {
 	v.s.Delete(v.buf, at)
 }
 
-// between calls fn for each segment that holds live times from from to to, in their
-// order or in reverse, with what its keys begin with, until fn returns false.
+// between calls fn for each segment that holds live times from from to to, and that may
+// have entries, in their order or in reverse, with what its keys begin with, until fn
+// returns false.
 func (v *expiring[K]) between(from, to int64, d direction, fn func(prefix uint64) (bool, error)) error {
 	from = max(0, from, v.s.Live(v.segments))
 	if to = min(to, v.s.Last(v.segments, from)); to < from {
 		return nil
 	}
-	seg, last, step := v.segments.Segment(from), v.segments.Segment(to), int64(1)
+	first, last := v.segments.Segment(from), v.segments.Segment(to)
+	seg, step, next := first, int64(1), v.s.HeldFrom
 	if d == backward {
-		seg, last, step = last, seg, -1
+		seg, step, next = last, -1, v.s.HeldUpTo
 	}
-	for ; ; seg += step {
-		if more, err := fn(v.segments.Prefix(seg)); err != nil || !more || seg == last {
+	for seg, ok := next(seg); ok && first <= seg && seg <= last; seg, ok = next(seg + step) {
+		if more, err := fn(v.segments.Prefix(seg)); err != nil || !more {
 			return err
 		}
 	}
+	return nil
 }
 
 // direction is that of a walk over entries.

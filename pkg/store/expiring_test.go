@@ -317,3 +317,92 @@ func TestTimeGoesOnFromWhatWasCommitted(t *testing.T) {
 		}
 	}
 }
+
+// A seeker counts how often an engine is walked.
+type seeker struct {
+	engine.Engine
+	ranges int
+}
+
+func (e *seeker) Range(ns engine.Namespace, lo, hi []byte, reverse bool) (engine.Iterator, error) {
+	e.ranges++
+	return e.Engine.Range(ns, lo, hi, reverse)
+}
+
+// Before the first commit nothing has expired for who is told late, and after a pause
+// nothing since that: segments that never were are not walked.
+func TestPausesAreNotWalked(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	d := store.Window("w", serde.String, serde.Int64).Retention(day).Sized(60_000)
+	sc := newScene(t, d)
+	eng := &seeker{Engine: sc.eng}
+	sc.eng = eng
+	sc.open(d)
+	v := d.Open(sc)
+	now := time.UnixMilli(0).Add(20_000 * day)
+	walk := func(want string) {
+		t.Helper()
+		eng.ranges = 0
+		sc.s.KeepExpired(true)
+		defer sc.s.KeepExpired(false)
+		var ahead, back []int64
+		for e, err := range v.Fetch("k", time.UnixMilli(0), time.UnixMilli(math.MaxInt64)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			ahead = append(ahead, e.Value)
+		}
+		for e, err := range v.FetchReversed("k", time.UnixMilli(0), time.UnixMilli(math.MaxInt64)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			back = append(back, e.Value)
+		}
+		slices.Reverse(back)
+		if got := fmt.Sprint(ahead); got != want || fmt.Sprint(back) != want || eng.ranges > 20 {
+			t.Errorf("it sees %v and %v in %d walks, want %s", ahead, back, eng.ranges, want)
+		}
+	}
+	put := func(at time.Time, n int64) {
+		t.Helper()
+		if err := v.Put("k", at, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(time.UnixMilli(5), 1)
+	put(now, 2)
+	walk("[1 2]")
+	sc.commit()
+	put(now.Add(5_000*day), 3)
+	walk("[2 3]")
+	sc.commit()
+	sc.open(d)
+	v = d.Open(sc)
+	put(now.Add(9_000*day), 4)
+	walk("[3 4]")
+}
+
+// Who is told late reads a versioned store as it was at the last commit.
+func TestVersionsOfWhoIsToldLate(t *testing.T) {
+	t.Parallel()
+	const minute = 60_000
+	d := store.Versioned("v", serde.String, serde.String, 10*time.Minute)
+	sc := newScene(t, d)
+	sc.s.Linger()
+	v := d.Open(sc)
+	for _, p := range []struct {
+		k, val string
+		at     int64
+	}{{"k", "v1", 0}, {"k", "v2", 8 * minute}, {"other", "x", 30 * minute}, {"k", "v3", 31 * minute}} {
+		if err := v.Put(p.k, p.val, at(p.at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for late, want := range map[bool]string{false: "", true: "v1"} {
+		sc.s.KeepExpired(late)
+		if got, ok, err := v.GetAsOf("k", at(5*minute)); got != want || ok != late || err != nil {
+			t.Errorf("told late %v: %q, %v, %v", late, got, ok, err)
+		}
+	}
+}

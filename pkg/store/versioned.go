@@ -129,7 +129,9 @@ func (v *VersionedView[K, V]) LoadAsOf(k K, at int64) (val V, from int64, ok boo
 }
 
 // oldest is the first time that can be asked for.
-func (v *VersionedView[K, V]) oldest() int64 { return v.s.Observed() - v.d.history }
+func (v *VersionedView[K, V]) oldest() int64 {
+	return v.s.Live(v.s.Layout().(state.Versions).Segments)
+}
 
 func (v *VersionedView[K, V]) each(k K, fn func(raw []byte, from, until int64) bool) (err error) {
 	if v.buf, err = v.d.key.Append(v.buf[:0], k); err != nil {
