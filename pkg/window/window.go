@@ -115,7 +115,7 @@ func (w Time) Next(start, t int64) (next int64, ok bool) {
 	if w.Endless() {
 		return 0, false
 	}
-	return start + w.advance, start+w.advance <= t
+	return start + w.advance, start <= t-w.advance // start+w.advance may overflow
 }
 
 // At is the window that begins at start.

@@ -80,3 +80,32 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// The last times there are have windows like others, that end with time itself.
+func TestLastTimes(t *testing.T) {
+	t.Parallel()
+	const last = math.MaxInt64
+	for name, c := range map[string]struct {
+		w    Time
+		at   int64
+		want []int64
+	}{
+		"tumbling":               {Tumbling(10 * time.Millisecond), last, []int64{last / 10 * 10}},
+		"tumbling, a bit before": {Tumbling(10 * time.Millisecond), last - 8, []int64{last/10*10 - 10}},
+		"hopping":                {Hopping(10*time.Millisecond, 4*time.Millisecond), last, []int64{last - 7, last - 3}},
+		"of one ms":              {Tumbling(time.Millisecond), last, []int64{last}},
+		"unlimited":              {Unlimited(time.UnixMilli(5)), last, []int64{5}},
+		"nowhere":                {Tumbling(10 * time.Millisecond), math.MinInt64, nil},
+	} {
+		var got []int64
+		for s, ok := c.w.First(c.at); ok && len(got) < 5; s, ok = c.w.Next(s, c.at) {
+			got = append(got, s)
+			if span := c.w.At(s); span.Start != s || span.End < c.at || span.End != last && span.End-s != c.w.Size() {
+				t.Errorf("%s: the window at %d is %v", name, s, span)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %d is in the windows that begin at %v, want %v", name, c.at, got, c.want)
+		}
+	}
+}
