@@ -74,6 +74,7 @@ func (l Recent) Replay(r *Restorer, key, value []byte, time int64) error {
 		return err
 	}
 	u.note(key, time)
+	r.s.committedNumber = r.s.number // no rollback takes it back
 	if !was {
 		err = u.add(1, time)
 	}

@@ -98,3 +98,27 @@ func TestVersionsOfWhatIsDoneAgain(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What expires may be of the last time there is, and is found when the store is opened anew.
+func TestLastTime(t *testing.T) {
+	t.Parallel()
+	const last = 1<<63 - 1
+	eng, ns, g := memory.New(), engine.Namespace{Store: "rows"}, NewVersions(500_000)
+	s, err := Open(eng, ns, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []version{{[]byte("k"), []byte("first"), last - 1}, {[]byte("k"), nil, last}} {
+		if _, ok, err := s.PutVersion(v.key, v.value, v.at); err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+	}
+	s.Commit()
+	flush(t, s)
+	if s, err = Open(eng, ns, g); err != nil {
+		t.Fatal(err)
+	}
+	if got := versionsOf(t, s, last); got != " from 0, first from -1" {
+		t.Errorf("there is %s", got)
+	}
+}
