@@ -211,6 +211,19 @@ func (g Segments) AppendOrder(dst []byte, time int64) []byte {
 // Orders reports whether the entry at key is a second one, and not data.
 func (g Segments) Orders(key []byte) bool { return g.Ordered && key[segmentSize-1]&1 == 0 }
 
+// OnOrder has fn called with the time of each entry that comes to be walked over in the
+// order of times, whoever of the task puts it there.
+func (s *Store) OnOrder(fn func(time int64)) { s.onOrder = fn }
+
+// PutOrder puts the second entry of an entry that was not there. Its key is AppendOrder's.
+func (s *Store) PutOrder(key []byte, entryTime, time int64) {
+	s.Absent(key)
+	s.Put(key, nil, time)
+	if s.onOrder != nil {
+		s.onOrder(entryTime)
+	}
+}
+
 // Own returns the key of the entry that the one at key is the second entry of, in dst.
 func (g Segments) Own(dst, key []byte) []byte {
 	dst = append(append(dst, key[:segmentSize]...), key[segmentSize+timeSize:]...)

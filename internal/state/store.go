@@ -61,6 +61,8 @@ type Store struct {
 	expiring      uint64 // the floor as of the next Commit
 	floorSent     bool   // the engine has been told
 
+	onOrder func(time int64) // is told of new entries that are kept in order; nil: nobody is
+
 	number          int64 // the last that Number gave
 	committedNumber int64 // number as of the last Commit
 

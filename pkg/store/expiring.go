@@ -71,8 +71,7 @@ func (v *expiring[K]) put(n int, entryTime, at int64) error {
 		}
 		if !there {
 			v.lo = append(v.segments.AppendOrder(v.lo[:0], entryTime), v.buf[8:n]...)
-			v.s.Absent(v.lo)
-			v.s.Put(v.lo, nil, at)
+			v.s.PutOrder(v.lo, entryTime, at)
 		}
 	}
 	v.s.Put(v.buf[:n:n], v.buf[n:], at)
@@ -175,6 +174,10 @@ type Walked struct {
 	Next int64 // the time of the first entry after those walked over; math.MaxInt64: there is none
 	Lost int   // how many entries had expired, and were passed over
 }
+
+// OnOrder has fn called with the time, in ms, of each entry that comes to be walked over in
+// the order of times, by whatever view it is written. It is for leat's own operators.
+func (v *expiring[K]) OnOrder(fn func(time int64)) { v.s.OnOrder(fn) }
 
 // inOrder calls fn for the entries of an ordered store with times from from to to, in
 // the order of their times, but for those before floor.

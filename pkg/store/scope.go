@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/wire"
@@ -168,6 +169,18 @@ func (s Serdes) Start(ctx context.Context, changelog string) error {
 		all = append(all, p.serde)
 	}
 	return serde.Start(ctx, serde.Reads|serde.Writes, all...)
+}
+
+// Agree reports whether two declarations of a store can have been made for the same bytes:
+// whether their serdes are of the same types. Who sees bytes only may do so.
+func (s Serdes) Agree(other Serdes) bool {
+	if s.at == nil || other.at == nil {
+		return true
+	}
+	mine, theirs := s.at(""), other.at("")
+	return slices.EqualFunc(mine, theirs, func(a, b part) bool {
+		return a.serde == any(serde.Bytes) || b.serde == any(serde.Bytes) || fmt.Sprintf("%T", a.serde) == fmt.Sprintf("%T", b.serde)
+	})
 }
 
 // about says of an error which part of an entry it is that cannot be read.

@@ -71,6 +71,7 @@ func (b *Builder) checkNodes() {
 // processors although another topic is what they are restored from, and those of global
 // tables, which no task keeps.
 func (b *Builder) checkStores() {
+	b.checkShared()
 	for _, n := range b.nodes {
 		for _, r := range n.reads {
 			if b.isGlobal(r.Name) {
@@ -79,7 +80,7 @@ func (b *Builder) checkStores() {
 			switch have, ok := b.specs[r.Name]; {
 			case !ok:
 				b.fail("processor %q reads store %q, which nothing writes: name it without store.ForReading where it is written", n.name, r.Name)
-			case fmt.Sprintf("%T", have.Layout) != fmt.Sprintf("%T", r.Layout):
+			case kindOf(have) != kindOf(r):
 				b.fail("processor %q reads store %q as of another kind: declare it once and use that declaration everywhere", n.name, r.Name)
 			}
 		}

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/leatstream/leat/internal/state"
 	"github.com/leatstream/leat/internal/task"
@@ -17,6 +16,8 @@ type Builder struct {
 	sources   map[string]source // by topic
 	owners    map[string]string // store -> node that owns it
 	specs     map[string]store.Spec
+	owned     []store.Spec       // stores as their owners declare them, and as others may
+	shared    []store.Spec       // stores as processors that write to them declare them
 	backed    map[string]backing // stores whose changelog is their source topic
 	checks    []task.Check
 	globals   []task.Global
@@ -160,10 +161,16 @@ func connect[In, Out any](b *Builder, n node, parent int, open func(w wiring, ou
 	return b.add(n)
 }
 
-// own declares the store of an operator, which nobody else may own.
-func (b *Builder) own(d store.Descriptor, by string) {
+// own declares the store of an operator, which nobody else may own. Who else names it may
+// leave to the operator what as leaves out.
+func (b *Builder) own(d store.Descriptor, by string, as ...store.Descriptor) {
 	b.claim(d.Name(), by)
-	b.use(d)
+	spec := b.describe(d)
+	b.specs[spec.Name] = spec
+	b.owned = append(b.owned, spec)
+	for _, d := range as {
+		b.owned = append(b.owned, d.Spec())
+	}
 }
 
 func (b *Builder) claim(store, by string) {
@@ -173,17 +180,23 @@ func (b *Builder) claim(store, by string) {
 	b.owners[store] = by
 }
 
-// use declares a store that may be shared.
+// use declares a store that may be shared, and that some operator may own: it is that
+// one's word then how the store is kept.
 func (b *Builder) use(d store.Descriptor) {
+	spec := b.describe(d)
+	if _, ok := b.specs[spec.Name]; !ok {
+		b.specs[spec.Name] = spec
+	}
+	b.shared = append(b.shared, spec)
+}
+
+func (b *Builder) describe(d store.Descriptor) store.Spec {
 	b.checkName("store", d.Name())
 	spec := d.Spec()
 	if l, ok := spec.Layout.(state.Recent); ok && l.Most < 1 {
 		b.fail("store %q is to keep %d entries: let it keep 1 or more", spec.Name, l.Most)
 	}
-	if have, ok := b.specs[spec.Name]; ok && (have.Logged != spec.Logged || !maps.Equal(have.Configs, spec.Configs)) {
-		b.fail("store %q is declared in two different ways: declare it once and use that declaration everywhere", spec.Name)
-	}
-	b.specs[spec.Name] = spec
+	return spec
 }
 
 func (b *Builder) checkName(what, name string) {

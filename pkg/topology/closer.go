@@ -22,12 +22,12 @@ type closer struct {
 	next *task.Tally
 }
 
-func newCloser(t *task.Task, store string) *closer {
-	return &closer{t, t.NodeTime(store), t.Tally(math.MinInt64)}
+// newCloser returns the closer of the windows in view, which processors may write to as well.
+func newCloser(t *task.Task, store string, view interface{ OnOrder(fn func(time int64)) }) *closer {
+	c := &closer{t, t.NodeTime(store), t.Tally(math.MinInt64)}
+	view.OnOrder(func(at int64) { c.next.N = min(c.next.N, at) })
+	return c
 }
-
-// opened takes note of a window that was written.
-func (c *closer) opened(at int64) { c.next.N = min(c.next.N, at) }
 
 // close emits, by walk, what has closed: the windows whose time in the order of the
 // store is to or less. Windows that have expired before they could be emitted, because
@@ -38,11 +38,12 @@ func (c *closer) close(closed, to int64, walk func() (store.Walked, error)) erro
 		return nil
 	}
 	if to >= c.next.N {
+		c.next.N = math.MaxInt64 // but for what readers of the windows open meanwhile
 		walked, err := walk()
 		if err != nil {
 			return err
 		}
-		c.next.N = walked.Next
+		c.next.N = min(c.next.N, walked.Next)
 		for range walked.Lost {
 			c.t.Drop(task.DropExpired)
 		}

@@ -94,7 +94,7 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 	if s.onClose {
 		st = st.InOrder()
 	}
-	b.own(st, kind+" "+st.Name())
+	b.own(st, kind+" "+st.Name(), st.Retention(0))
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
 	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &sessions[K, V, A]{
@@ -102,7 +102,7 @@ func merge[K, V, A any](s SessionStream[K, V], kind string, st store.SessionStor
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesces(),
 		}
 		if s.onClose {
-			g.closer = newCloser(w.t, n.name)
+			g.closer = newCloser(w.t, n.name, g.view)
 		} else if g.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
@@ -211,10 +211,7 @@ func (g *sessions[K, V, A]) set(k K, span window.Span, old, agg Opt[A], is bool)
 	switch {
 	case err != nil:
 		return err
-	case g.closer != nil:
-		g.closer.opened(span.End)
-		return nil
-	case g.coalesce:
+	case g.closer != nil, g.coalesce:
 		return nil
 	}
 	return g.out.Emit(*u)

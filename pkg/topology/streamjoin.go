@@ -49,7 +49,7 @@ func join[K, L, R, O any](left Stream[K, L], right Stream[K, R], w window.Join, 
 	}
 	n := node{kind: j.kind, name: j.st.Name(), parents: []int{left.id, right.id}, keyed: true, relaxed: j.outer != store.OuterNone}
 	for _, d := range j.stores(w) {
-		b.own(d, j.kind+" "+j.st.Name())
+		b.own(d, j.kind+" "+j.st.Name(), j.unsaid(d))
 		n.stores = append(n.stores, d.Name())
 	}
 	n.open = func(wr wiring) error {
@@ -57,6 +57,17 @@ func join[K, L, R, O any](left Stream[K, L], right Stream[K, R], w window.Join, 
 		return nil
 	}
 	return Stream[K, O]{b: b, id: b.add(n)}
+}
+
+// unsaid is d as one declares it who leaves to the join how long records are kept.
+func (j *joining[K, L, R, O]) unsaid(d store.Descriptor) store.Descriptor {
+	switch d := d.(type) {
+	case store.WindowStore[K, L]:
+		return d.Retention(0)
+	case store.WindowStore[K, R]:
+		return d.Retention(0)
+	}
+	return d
 }
 
 // stores describes what the join keeps.

@@ -128,7 +128,7 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 	if s.onClose {
 		st = st.InOrder()
 	}
-	b.own(st, kind+" "+st.Name())
+	b.own(st, kind+" "+st.Name(), st.Retention(0))
 	n := node{kind: kind, name: st.Name(), stores: []string{st.Name()}, keyed: true}
 	id := gatherFrom(append([]Stream[K, V]{s.s}, s.more...), n, func(w wiring, n node, first bool, out *task.Port[update[window.Windowed[K], A]]) func(Record[K, V]) error {
 		g := &gatherer[K, V, A]{
@@ -136,7 +136,7 @@ func gather[K, V, A any](s WindowedStream[K, V], kind string, st store.WindowSto
 			now: w.t.NodeTime(n.name + nowSuffix), coalesce: o.coalesces(),
 		}
 		if s.onClose {
-			g.closer = newCloser(w.t, n.name)
+			g.closer = newCloser(w.t, n.name, g.view)
 		} else if g.coalesce && first {
 			w.t.OnFlush(g.flush)
 		}
@@ -255,10 +255,7 @@ func (g *gatherer[K, V, A]) set(r *Record[K, V], span window.Span, old, agg Opt[
 	switch {
 	case err != nil:
 		return err
-	case g.closer != nil:
-		g.closer.opened(span.Start)
-		return nil
-	case g.coalesce:
+	case g.closer != nil, g.coalesce:
 		return nil
 	}
 	return g.out.Emit(*u)
