@@ -37,6 +37,9 @@ func FuzzDecode(f *testing.F) {
 		roundTrip(t, serde.SessionWindowed(serde.String), src, src)
 		tells(t, serde.TimeWindowed(serde.Versioned(1, serde.String), time.Minute), src)
 		tells(t, serde.SessionWindowed(serde.Versioned(1, serde.String)), src)
+		tells(t, serde.Pointer(serde.Versioned(1, serde.String)), src)
+		tells(t, serde.List(serde.Versioned(1, serde.String)), src)
+		tells(t, serde.List(serde.Pointer(serde.Int32)), src)
 		if v, err := serde.Float64.Decode(src); err == nil && v == v {
 			roundTrip(t, serde.Float64, src, src)
 		}

@@ -134,15 +134,7 @@ type Doubter interface {
 
 // Doubts says whether s may be unable to read bytes of that form, which its Check takes. A
 // serde that is no Checker may be, whatever the form.
-func Doubts(s any, form []byte) bool {
-	switch s := s.(type) {
-	case Doubter:
-		return s.Doubts(form)
-	case Checker:
-		return false
-	}
-	return true
-}
+func Doubts(s any, form []byte) bool { return doubts(s, form, true) }
 
 // AppendForm appends the form of src to dst: what s says of it, if it is Formed; all of
 // src, if it is a Checker; else nothing. It is for serdes around others, and for stores.

@@ -19,9 +19,11 @@ var (
 // ReadsAny reports whether s can read any bytes, and writes them as it has read them. Who
 // has to see that bytes can be read need not decode those.
 func ReadsAny(s any) bool {
-	switch s {
-	case any(String), any(Bytes):
+	switch s := s.(type) {
+	case stringSerde, bytesSerde:
 		return true
+	case interface{ readsAny() bool }:
+		return s.readsAny()
 	}
 	return false
 }

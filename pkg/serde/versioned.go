@@ -35,7 +35,8 @@ type Migration[T any] struct {
 
 // Migrate reads what s wrote as version, and makes of it what the service knows today.
 func Migrate[T, Old any](version uint32, s Serde[Old], up func(Old) (T, error)) Migration[T] {
-	m := Migration[T]{version: version, check: checkOf(s), doubts: doubtsOf(s)}
+	m := Migration[T]{version: version, check: checkOf(s)}
+	m.doubts = func(form []byte) bool { return doubts(s, form, false) }
 	m.form = func(dst, src []byte) []byte { return AppendForm(s, dst, src) }
 	m.decode = func(src []byte) (v T, err error) {
 		old, err := s.Decode(src)
@@ -195,18 +196,14 @@ func (s *versionedSerde[T]) AppendForm(dst, src []byte) []byte {
 // is inside knows more.
 func (s *versionedSerde[T]) Doubts(form []byte) bool {
 	if rest, ok := s.ours(form); ok {
-		return doubtsOf(s.current)(rest)
+		return doubts(s.current, rest, false)
 	}
 	m, rest, err := s.migration(form)
 	return err == nil && m.doubts(rest)
 }
 
-func doubtsOf(s any) func(form []byte) bool {
-	if d, ok := s.(Doubter); ok {
-		return d.Doubts
-	}
-	return func([]byte) bool { return false }
-}
+// ZeroIsNull serves List.
+func (s *versionedSerde[T]) ZeroIsNull() bool { return zeroIsNull(s.current) }
 
 // A VersionError says that a value was written with a version that a Versioned serde
 // does not know.

@@ -15,16 +15,20 @@ import (
 // duration there is stands for windows that never end.
 func TimeWindowed[K any](inner Serde[K], size time.Duration) Serde[window.Windowed[K]] {
 	if size == math.MaxInt64 {
-		return timeWindowed[K]{inner, math.MaxInt64}
+		return byTime(inner, math.MaxInt64)
 	}
-	return timeWindowed[K]{inner, size.Milliseconds()}
+	return byTime(inner, size.Milliseconds())
+}
+
+func byTime[K any](inner Serde[K], size int64) Serde[window.Windowed[K]] {
+	return around(inner, timeWindowed[K]{}, func(s Serde[K]) wrapper[window.Windowed[K]] { return timeWindowed[K]{s, size} })
 }
 
 // SessionWindowed returns the serde of keys in sessions, as Java's SessionWindowedSerde
 // writes them: the key, then the session's end and start in eight bytes each. In a
 // topic such a key goes to the partition that the key alone would go to.
 func SessionWindowed[K any](inner Serde[K]) Serde[window.Windowed[K]] {
-	return sessionWindowed[K]{inner}
+	return around(inner, sessionWindowed[K]{}, func(s Serde[K]) wrapper[window.Windowed[K]] { return sessionWindowed[K]{s} })
 }
 
 // A Router is a serde of keys that go to a partition by a part of their bytes.
@@ -65,7 +69,7 @@ func (s timeWindowed[K]) Decode(src []byte) (w window.Windowed[K], err error) {
 func (s timeWindowed[K]) Route(key []byte) []byte { return key[:len(key)-8] }
 
 func (s timeWindowed[K]) At(p Place) Serde[window.Windowed[K]] {
-	return timeWindowed[K]{At(s.inner, p), s.size}
+	return byTime(At(s.inner, p), s.size)
 }
 
 func (s timeWindowed[K]) Start(ctx context.Context, use Use) error { return start(ctx, s.inner, use) }
@@ -96,7 +100,7 @@ func (s sessionWindowed[K]) Decode(src []byte) (w window.Windowed[K], err error)
 func (s sessionWindowed[K]) Route(key []byte) []byte { return key[:len(key)-16] }
 
 func (s sessionWindowed[K]) At(p Place) Serde[window.Windowed[K]] {
-	return sessionWindowed[K]{At(s.inner, p)}
+	return SessionWindowed(At(s.inner, p))
 }
 
 func (s sessionWindowed[K]) Start(ctx context.Context, use Use) error {
@@ -116,30 +120,26 @@ func (s sessionWindowed[K]) AppendForm(dst, src []byte) []byte {
 }
 
 // Doubts serves Doubter.
-func (s timeWindowed[K]) Doubts(form []byte) bool {
-	return Doubts(s.inner, form[:max(0, len(form)-8)])
-}
+func (s timeWindowed[K]) Doubts(form []byte) bool { return s.doubts(form, true) }
 
 // Doubts serves Doubter.
-func (s sessionWindowed[K]) Doubts(form []byte) bool {
-	return Doubts(s.inner, form[:max(0, len(form)-16)])
+func (s sessionWindowed[K]) Doubts(form []byte) bool { return s.doubts(form, true) }
+
+func (s timeWindowed[K]) doubts(form []byte, unknown bool) bool {
+	return doubts(s.inner, form[:max(0, len(form)-8)], unknown)
 }
+
+func (s sessionWindowed[K]) doubts(form []byte, unknown bool) bool {
+	return doubts(s.inner, form[:max(0, len(form)-16)], unknown)
+}
+
+// ZeroIsNull serves List.
+func (s timeWindowed[K]) ZeroIsNull() bool { return zeroIsNull(s.inner) }
+
+// ZeroIsNull serves List.
+func (s sessionWindowed[K]) ZeroIsNull() bool { return zeroIsNull(s.inner) }
 
 func appendForm(s any, dst, src []byte, tail int) []byte {
 	var window [16]byte
 	return append(AppendForm(s, dst, src[:max(0, len(src)-tail)]), window[:tail]...)
-}
-
-func check(s any, src []byte, tail int) error {
-	if checker, ok := s.(Checker); ok {
-		return checker.Check(src[:max(0, len(src)-tail)])
-	}
-	return nil
-}
-
-func start(ctx context.Context, s any, use Use) error {
-	if starter, ok := s.(Starter); ok {
-		return starter.Start(ctx, use)
-	}
-	return nil
 }

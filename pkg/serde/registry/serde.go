@@ -223,6 +223,13 @@ func (s *placed[T]) Doubts(form []byte) bool {
 	return met && r.err == nil && !r.all
 }
 
+// ZeroIsNull serves serde.List: whether the zero value is a null the format knows.
+func (s *placed[T]) ZeroIsNull() bool {
+	var zero T
+	b, err := s.format.Append(nil, zero)
+	return b == nil && err == nil
+}
+
 // headed is a serde that names the schema in a header.
 type headed[T any] struct{ *placed[T] }
 
