@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leatstream/leat/internal/task"
 	"github.com/leatstream/leat/pkg/serde"
 	"github.com/leatstream/leat/pkg/store"
 	"github.com/leatstream/leat/pkg/topology"
 	"github.com/leatstream/leat/pkg/topology/topologytest"
+	"github.com/leatstream/leat/pkg/window"
 )
 
 // A spy is a serde of strings that writes down where it is used, and keeps a mark of it
@@ -95,6 +97,32 @@ func TestHeadersOfSerdes(t *testing.T) {
 	_, value, headers, err := out.Encode(got[0])
 	if err != nil || string(value) != "v" || len(headers) != 3 || len(got[0].Headers) != 1 {
 		t.Errorf("%q %v %v; the record has %v", value, headers, err, got[0].Headers)
+	}
+}
+
+// The changes of a table that is grouped anew hold two values each: nothing of them is in
+// headers. A windowed key's schema is, where its topic is not internal, as a bare key's is.
+func TestHeadersWithinOthers(t *testing.T) {
+	t.Parallel()
+	s := spy{starts: new([]string)}
+	in := topology.NewTopic[string, string]("in", s, s)
+	out := topology.NewTopic("out", serde.TimeWindowed[string](s, time.Minute), serde.Pointer[string](s))
+	b := topology.New()
+	rows := b.Table(in, store.KeyValue[string, string]("rows", s, s))
+	groups := rows.GroupBy(topology.NewRepartition[string, string]("groups", s, s), func(k, v string) (string, string) { return v, k })
+	last := groups.Reduce(store.KeyValue[string, string]("last", s, s), func(_, v string) string { return v }, func(acc, _ string) string { return acc })
+	last.Stream().Map(func(k, v string) (window.Windowed[string], *string) {
+		return window.Windowed[string]{Key: k, Span: window.Span{End: 60_000}}, &v
+	}).To(out)
+	d := topologytest.New(t, b)
+	d.Send(in, "k", "g")
+	got := d.Take(out)
+	if len(got) != 1 || got[0].Key.Key != "g" || *got[0].Value != "k" || len(got[0].Headers) > 0 {
+		t.Fatalf("%v", got)
+	}
+	key, value, headers, err := out.Encode(got[0])
+	if err != nil || string(key) != "g\x00\x00\x00\x00\x00\x00\x00\x00" || string(value) != "k" || len(headers) != 2 || string(out.Route(key)) != "g" {
+		t.Errorf("%q %q %v, %v", key, value, headers, err)
 	}
 }
 

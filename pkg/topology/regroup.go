@@ -28,6 +28,7 @@ func (t Table[K, V]) GroupBy[G, W any](via Repartition[G, W], by func(K, V) (G, 
 		func(w wiring, _ *task.Port[struct{}]) (func(update[K, V]) error, error) {
 			topic := name.Resolve(w.t.App())
 			r := &regrouper[K, V, G, W]{w: w, via: via.placed(topic, true), topic: topic, by: by}
+			r.via.headed = nil // a change holds two values, and its record is the row's: see changeSerde
 			return r.process, nil
 		})
 	changes := Topic[G, change[W]]{name: via.name, key: via.key, value: changeSerde[W]{via.value}}
@@ -109,7 +110,8 @@ func (g *regrouper[K, V, G, W]) send(u *update[K, V], to share[G, W], old, now [
 // A change is what a row's share was and has become.
 type change[V any] struct{ old, now Opt[V] }
 
-// changeSerde writes changes as Kafka Streams does.
+// changeSerde writes changes as Kafka Streams does. A change holds two values, and a record
+// has one set of headers: what the inner serde could write to them it does without.
 type changeSerde[V any] struct{ inner serde.Serde[V] }
 
 // At serves serde.Placer.
