@@ -1,6 +1,7 @@
 package task
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -57,6 +58,23 @@ func (p *Plan) Expand(app string, topics []string) (expanded *Plan, unmatched []
 		out.Subs = append(out.Subs, &s)
 	}
 	return &out, unmatched
+}
+
+// Twice returns an error that names the topics which two sources read: a partition has one
+// owner, and its records one place among a task's inputs.
+func (p *Plan) Twice(app string) error {
+	var errs []error
+	by := map[string]string{}
+	for _, sub := range p.Subs {
+		for _, src := range sub.Sources {
+			topic := src.Topic.Resolve(app)
+			if other, ok := by[topic]; ok {
+				errs = append(errs, fmt.Errorf("topic %q is read as %q and as %q: make one pattern of two that match it", topic, other, src.Node))
+			}
+			by[topic] = src.Node
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // matching is the source itself, or one for each topic that matches its pattern.

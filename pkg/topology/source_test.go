@@ -127,6 +127,34 @@ func TestExtractorPanics(t *testing.T) {
 	}
 }
 
+// A topic that two patterns match is refused, as by a service, whether they are of one
+// sub-topology or of two.
+func TestPatternsThatMeet(t *testing.T) {
+	t.Parallel()
+	for _, together := range []bool{true, false} {
+		b := topology.New()
+		one := b.FromMatching(regexp.MustCompile(`a-.*`), topology.NewTopic("one", serde.String, serde.String))
+		two := b.FromMatching(regexp.MustCompile(`.*-b`), topology.NewTopic("two", serde.String, serde.String))
+		if together {
+			one.Merge(two).To(merged)
+		} else {
+			one.To(merged)
+			two.To(merged)
+		}
+		var failed error
+		d := topologytest.New(t, b, topologytest.OnError(func(err error) { failed = err }))
+		for _, name := range []string{"a-a", "b-b"} {
+			if d.Send(topology.NewTopic(name, serde.String, serde.String), "k", "v"); failed != nil {
+				t.Fatal(failed)
+			}
+		}
+		d.Send(topology.NewTopic("a-b", serde.String, serde.String), "k", "v")
+		if failed == nil || failed.Error() != `topologytest: topic "a-b" is read as "one" and as "two": make one pattern of two that match it` {
+			t.Error(failed)
+		}
+	}
+}
+
 // Topics that match a pattern are read from when there are some, and what was read of
 // the others stays read.
 func TestFromMatching(t *testing.T) {

@@ -109,7 +109,7 @@ func New(tb testing.TB, b *topology.Builder, opts ...Option) *Driver {
 	}
 	d.built = d.build(b)
 	d.engine = d.openEngine()
-	d.plan, _ = d.built.Expand(app, nil)
+	d.expand()
 	d.check()
 	d.open()
 	return d
@@ -145,10 +145,19 @@ func (d *Driver) external(name string) *log {
 	l := d.topic(name)
 	l.external = true
 	if !known && d.built.Patterned() {
-		d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
+		d.expand()
 		d.Restart(KeepState)
 	}
 	return l
+}
+
+// expand makes the plan of the topics that there are.
+func (d *Driver) expand() {
+	d.tb.Helper()
+	d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
+	if err := d.plan.Twice(app); err != nil {
+		d.onError(fmt.Errorf("topologytest: %w", err))
+	}
 }
 
 // Now is the driver's clock.

@@ -2,7 +2,6 @@ package topologytest
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 
 	"github.com/leatstream/leat/internal/engine"
@@ -99,7 +98,7 @@ func (d *Driver) Upgrade(b *topology.Builder, local Local) {
 	plan := d.build(b)
 	d.Commit()
 	d.built = plan
-	d.plan, _ = d.built.Expand(app, slices.Collect(maps.Keys(d.topics)))
+	d.expand()
 	d.check()
 	d.Crash(local)
 }
