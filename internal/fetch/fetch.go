@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -187,7 +189,7 @@ func (f *Fetcher) poke() {
 // position than its feed.
 func (f *Fetcher) Run(ctx context.Context) {
 	defer close(f.done)
-	defer f.cl.CloseAllowingRebalance()
+	defer f.quit()
 	for ctx.Err() == nil {
 		switch {
 		case f.crammed():
@@ -205,6 +207,18 @@ func (f *Fetcher) Run(ctx context.Context) {
 		f.takeBack(yields)
 		f.review()
 	}
+}
+
+// quit closes the consumer when it has nothing to read any more. It would else begin to read
+// what metadata tell of that come just then, and give up the session that it reads in, in two
+// goroutines.
+func (f *Fetcher) quit() {
+	all := map[string][]int32{}
+	for topic, feeds := range f.feeds {
+		all[topic] = slices.Collect(maps.Keys(feeds))
+	}
+	f.cl.RemoveConsumePartitions(all)
+	f.cl.CloseAllowingRebalance()
 }
 
 // maxPoll bounds a batch, so that partitions take turns.
