@@ -167,7 +167,7 @@ func TestCopyOfSourceIsCurrentWhereTheGroupIs(t *testing.T) {
 }
 
 // ended is a reader that ends before anything comes.
-type ended struct{ replayer }
+type ended struct{}
 
 func (ended) Run(context.Context, []changelog.Target, func(changelog.Batch) error) error {
 	return context.Canceled
