@@ -1,13 +1,24 @@
 package task
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
-// An Arena holds the bytes of one transaction's outputs in large pieces, which
-// are used again after a commit: by any task that has its pieces from the same Pool.
+// An Arena holds the bytes of one transaction's outputs in large pieces, which are used
+// again after a commit, or once the brokers have what is in them: by any task that has its
+// pieces from the same Pool.
 type Arena struct {
 	chunk []byte
-	full  [][]byte
+	full  []piece
 	pool  *Pool
+}
+
+// A piece is full. Nobody reads it once so many records of the transaction are with the
+// brokers; it is not known yet how many if that is negative.
+type piece struct {
+	bytes []byte
+	until int64
 }
 
 const (
@@ -43,7 +54,7 @@ func (a *Arena) Copy(b []byte) []byte {
 
 func (a *Arena) next() {
 	if a.chunk != nil {
-		a.full = append(a.full, a.chunk)
+		a.full = append(a.full, piece{a.chunk, -1})
 	}
 	if a.pool == nil {
 		a.pool = &Pool{}
@@ -51,17 +62,37 @@ func (a *Arena) next() {
 	a.chunk = a.pool.take()
 }
 
+// Full reports whether there is something that Sent may free.
+func (a *Arena) Full() bool { return len(a.full) > 0 }
+
+// Sent says that the transaction has so many records, among which is all that the task has
+// written, and that at least the first acked of them are with the brokers. What only those
+// refer to is used again.
+func (a *Arena) Sent(records, acked int64) {
+	free := 0
+	for i := range a.full {
+		p := &a.full[i]
+		if p.until < 0 {
+			p.until = records
+		}
+		if p.until <= acked {
+			a.pool.give(p.bytes)
+			free = i + 1
+		}
+	}
+	a.full = slices.Delete(a.full, 0, free) // those are the first, since until grows
+}
+
 // reset frees everything for use again. Nobody may be reading it any more.
 func (a *Arena) reset() {
 	if a.chunk == nil {
 		return
 	}
-	for i, c := range append(a.full, a.chunk) {
-		a.pool.spare = append(a.pool.spare, c[:0])
-		if i < len(a.full) {
-			a.full[i] = nil
-		}
+	for _, p := range a.full {
+		a.pool.give(p.bytes)
 	}
+	a.pool.give(a.chunk)
+	clear(a.full)
 	a.full, a.chunk = a.full[:0], nil
 }
 

@@ -110,8 +110,8 @@ func (t *Task) flush(h flushHook) (err error) {
 }
 
 // Output is what has been written since TakeOutput was last called. The slice is
-// valid until the task is used again; what its records refer to, until Commit or
-// Rollback.
+// valid until the task is used again; what its records refer to, until Commit, Rollback
+// or Arena.Sent.
 func (t *Task) TakeOutput() []Output {
 	out := t.out
 	t.out, t.written = t.out[:0], 0

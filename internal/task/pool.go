@@ -32,6 +32,8 @@ func (p *Pool) take() []byte {
 	return c
 }
 
+func (p *Pool) give(c []byte) { p.spare = append(p.spare, c[:0]) }
+
 const (
 	// keptQueue is how many messages an input has always room for.
 	keptQueue = 16

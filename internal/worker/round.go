@@ -95,7 +95,13 @@ func (w *Worker) process(ctx context.Context, r *Run, now time.Time, turn int) (
 		r.stamps.add(r.Task.Now())
 	}
 	r.settleFeeds()
-	return n, w.drain(ctx, r)
+	if err := w.drain(ctx, r); err != nil {
+		return n, err
+	}
+	if a := r.Task.Arena(); a.Full() {
+		a.Sent(w.p.sent, w.p.slab.acked())
+	}
+	return n, nil
 }
 
 // rotate makes the elements behind the first n the first ones.

@@ -14,8 +14,9 @@ type slab struct {
 	ack    func(c *chunk) func(r *kgo.Record, err error) // makes a chunk's promise
 	chunks []*chunk                                      // of this transaction, in order; the last is being filled
 	spare  []*chunk
-	n      int // records of the last chunk that have been handed out
-	most   int // chunks at a time in this transaction
+	n      int   // records of the last chunk that have been handed out
+	begun  int64 // records of this transaction's chunks
+	most   int   // chunks at a time in this transaction
 }
 
 const slabSize = 512
@@ -27,6 +28,7 @@ const RecordBytes = 256
 // A chunk is some records of a slab.
 type chunk struct {
 	records [slabSize]kgo.Record
+	first   int64 // which record of the transaction is its first
 	promise func(*kgo.Record, error)
 	acked   atomic.Int32 // how many are; counted by the promise
 	kept    int          // how many are looked at after they have been acknowledged
@@ -69,10 +71,22 @@ func (s *slab) grow() {
 		s.spare = append(s.spare, c)
 	}
 	last := len(s.spare) - 1
-	s.chunks, s.n = append(s.chunks, s.spare[last]), 0
+	s.spare[last].first = s.begun
+	s.chunks, s.n, s.begun = append(s.chunks, s.spare[last]), 0, s.begun+slabSize
 	s.spare[last] = nil
 	s.spare = s.spare[:last]
 	s.most = max(s.most, len(s.chunks))
+}
+
+// acked is how many of the transaction's records have been acknowledged: the first ones,
+// without a gap, by whole chunks.
+func (s *slab) acked() int64 {
+	for _, c := range s.chunks {
+		if c.acked.Load() < slabSize {
+			return c.first
+		}
+	}
+	return s.begun
 }
 
 // reclaim takes back the chunks that nobody looks at any more.
@@ -120,7 +134,7 @@ func (s *slab) reset() {
 		s.recycle(c, n)
 	}
 	clear(s.chunks)
-	s.chunks, s.n = s.chunks[:0], 0
+	s.chunks, s.n, s.begun = s.chunks[:0], 0, 0
 	if keep := 2 * max(1, s.most); len(s.spare) > keep {
 		clear(s.spare[keep:])
 		s.spare = s.spare[:keep] // a burst is over

@@ -72,6 +72,33 @@ func TestSlabUsesAgain(t *testing.T) {
 	}
 }
 
+// What is acknowledged is the part of the transaction before the first chunk that has a record which is not, whether the
+// chunks before it are used again or not.
+func TestSlabAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := newSlab()
+	expect := func(when string, want int64) {
+		t.Helper()
+		if n := s.acked(); n != want {
+			t.Errorf("%s the first %d are acknowledged, not %d", when, n, want)
+		}
+	}
+	expect("of nothing", 0)
+	all := hand(s, 3*slabSize)
+	acknowledge(all[1:], nil)
+	expect("without the first one", 0)
+	acknowledge(all[:1], nil)
+	expect("with it", 3*slabSize)
+	all[slabSize].keep()
+	more := hand(s, slabSize+1) // the chunks that nobody looks at are used again
+	expect("with more that are not", 3*slabSize)
+	acknowledge(more[:slabSize], nil)
+	expect("with one that is not", 4*slabSize)
+	s.reset()
+	hand(s, 1)
+	expect("of the next transaction", 0)
+}
+
 // A slab that is asked where its records are keeps all of them.
 func TestSlabKeepsWhole(t *testing.T) {
 	t.Parallel()
