@@ -17,10 +17,10 @@ func (c *Config) unsent() int {
 }
 
 // unsentRecords is how many records may wait there: small ones are many, and what a client
-// holds for each is more than they are. A third of the memory for entries may go to them;
-// more than mostRecords bring nothing.
+// holds for each is more than they are. A twelfth of the memory for entries may go to them:
+// they keep brokers busy that take 10 ms and more to answer.
 func (c *Config) unsentRecords() int {
-	return int(min(max(c.entries()/3/int64(c.Workers)/worker.RecordBytes, leastRecords), mostRecords))
+	return int(min(max(c.entries()/12/int64(c.Workers)/worker.RecordBytes, leastRecords), mostRecords))
 }
 
 const leastRecords, mostRecords = 1 << 13, 1 << 17
