@@ -69,7 +69,7 @@ func (c *Client) schema(f frame) (serde.Schema, error) {
 			found, err = c.sr.SchemaByID(ctx, f.id())
 		}
 		if err == nil {
-			s, err = c.full(ctx, found, 0)
+			s, err = c.gathering().full(ctx, found, 0)
 		}
 		return err
 	})
@@ -80,36 +80,6 @@ func (c *Client) schema(f frame) (serde.Schema, error) {
 	c.mu.schemas[key] = s
 	c.mu.Unlock()
 	return s, nil
-}
-
-// maxDepth bounds how far references are followed: a registry refuses circles, but it
-// is not ours.
-const maxDepth = 16
-
-// full is a schema with all that it refers to.
-func (c *Client) full(ctx context.Context, s sr.Schema, depth int) (serde.Schema, error) {
-	out := serde.Schema{Text: s.Schema}
-	switch s.Type {
-	case sr.TypeProtobuf:
-		out.Type = serde.ProtobufSchema
-	case sr.TypeJSON:
-		out.Type = serde.JSONSchema
-	}
-	if depth > maxDepth && len(s.References) > 0 {
-		return out, fmt.Errorf("its references are more than %d deep", maxDepth)
-	}
-	for _, r := range s.References {
-		to, err := c.sr.SchemaByVersion(ctx, r.Subject, r.Version)
-		if err != nil {
-			return out, fmt.Errorf("reference %q: %w", r.Name, err)
-		}
-		schema, err := c.full(ctx, to.Schema, depth+1)
-		if err != nil {
-			return out, err
-		}
-		out.References = append(out.References, serde.Reference{Name: r.Name, Schema: schema})
-	}
-	return out, nil
 }
 
 // The pauses between attempts double from the first to the last.
@@ -153,20 +123,29 @@ type registered struct {
 	guid        string
 }
 
-// find returns the version of a subject that is s.
+// find returns the version of a subject that is s: as it is written, or else as same has it.
 func (c *Client) find(ctx context.Context, subject string, s serde.Schema, same func(serde.Schema) bool) (r registered, err error) {
 	refs, err := c.references(ctx, s, find)
-	if err != nil {
+	if err == nil {
+		r, err = c.lookup(ctx, subject, s, refs)
+	}
+	if same == nil || !errors.Is(err, ErrNotRegistered) {
 		return r, err
 	}
+	// What it refers to may be there under other subjects, or within it.
+	if r, e := c.search(ctx, subject, same); !errors.Is(e, ErrNotRegistered) {
+		return r, e
+	}
+	return r, err
+}
+
+// lookup returns the version of a subject that is s to the letter.
+func (c *Client) lookup(ctx context.Context, subject string, s serde.Schema, refs []sr.SchemaReference) (registered, error) {
 	found, err := c.sr.LookupSchema(ctx, subject, wire(s, refs))
-	if err == nil || !notFound(err) {
-		return registered{found.ID, found.Version, found.GUID}, err
+	if notFound(err) {
+		err = ErrNotRegistered
 	}
-	if same == nil {
-		return r, ErrNotRegistered
-	}
-	return c.search(ctx, subject, same)
+	return registered{found.ID, found.Version, found.GUID}, err
 }
 
 // search looks through the versions of a subject, the latest first, for one that is the
@@ -179,6 +158,7 @@ func (c *Client) search(ctx context.Context, subject string, same func(serde.Sch
 	if err != nil {
 		return r, err
 	}
+	g := c.gathering()
 	for i := len(versions) - 1; i >= 0; i-- {
 		v, err := c.sr.SchemaByVersion(ctx, subject, versions[i])
 		if notFound(err) {
@@ -187,7 +167,7 @@ func (c *Client) search(ctx context.Context, subject string, same func(serde.Sch
 		if err != nil {
 			return r, err
 		}
-		s, err := c.full(ctx, v.Schema, 0)
+		s, err := g.full(ctx, v.Schema, 0)
 		if err != nil {
 			return r, err
 		}
@@ -205,34 +185,16 @@ func (c *Client) register(ctx context.Context, subject string, s serde.Schema) (
 	if err != nil {
 		return r, err
 	}
+	return c.create(ctx, subject, s, refs)
+}
+
+func (c *Client) create(ctx context.Context, subject string, s serde.Schema, refs []sr.SchemaReference) (r registered, err error) {
 	made, err := c.sr.CreateSchema(ctx, subject, wire(s, refs))
 	if err != nil {
 		return r, err
 	}
 	c.log.Info("registered a schema", "subject", subject, "version", made.Version, "id", made.ID, "name", s.Name)
 	return registered{made.ID, made.Version, made.GUID}, nil
-}
-
-type how bool
-
-const (
-	find     how = false
-	register how = true
-)
-
-// references are the versions that s refers to.
-func (c *Client) references(ctx context.Context, s serde.Schema, h how) (refs []sr.SchemaReference, err error) {
-	for _, ref := range s.References {
-		r, err := c.find(ctx, ref.Name, ref.Schema, nil)
-		if h == register && errors.Is(err, ErrNotRegistered) {
-			r, err = c.register(ctx, ref.Name, ref.Schema)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reference %q: %w", ref.Name, err)
-		}
-		refs = append(refs, sr.SchemaReference{Name: ref.Name, Subject: ref.Name, Version: r.version})
-	}
-	return refs, nil
 }
 
 // latest returns the latest version of a subject; ok is false if there is no such
@@ -243,7 +205,7 @@ func (c *Client) latest(ctx context.Context, subject string) (s serde.Schema, r 
 		return s, r, false, nil
 	}
 	if err == nil {
-		s, err = c.full(ctx, v.Schema, 0)
+		s, err = c.gathering().full(ctx, v.Schema, 0)
 	}
 	return s, registered{v.ID, v.Version, v.GUID}, err == nil, err
 }
