@@ -104,7 +104,7 @@ func (c Config) withDefaults() Config {
 
 func (c Config) client() (*sr.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = c.TLS
+	transport.TLSClientConfig = c.TLS.Clone() // the transport adds its protocols to it
 	opts := []sr.ClientOpt{
 		sr.URLs(c.URLs...),
 		sr.HTTPClient(&http.Client{Timeout: c.Timeout, Transport: transport}),
