@@ -3,16 +3,20 @@ package registry
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"github.com/leatstream/leat/pkg/serde"
@@ -122,6 +126,69 @@ func TestRefused(t *testing.T) {
 			if !errors.Is(err, serde.ErrUnavailable) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v", c.name, err)
 			}
+		}
+	}
+}
+
+// encrypted is a registry that speaks HTTP/2, and how to reach it.
+func encrypted(t *testing.T, answer http.HandlerFunc) Config {
+	server := httptest.NewUnstartedServer(answer)
+	server.EnableHTTP2, server.Config.ErrorLog = true, log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	return Config{URLs: []string{server.URL}, TLS: &tls.Config{RootCAs: pool}, Wait: time.Minute, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// An answer that is cut off is none, in whatever way the connection says so: the registry
+// is asked again, and nothing is held against the record.
+func TestCutOff(t *testing.T) {
+	t.Parallel()
+	body := fmt.Sprintf(`{"schema": %q}`, text{field: "a"}.Schema().Text)
+	var calls atomic.Int64
+	cfg := encrypted(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls.Add(1) > 1 {
+			_, _ = io.WriteString(w, body)
+			return
+		}
+		_, _ = io.WriteString(w, body[:10])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	client, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	v, err := serde.At(client.Serde(text{field: "a"}, Options{}), inValue).Decode([]byte("\x00\x00\x00\x00\x01x"))
+	if err != nil || v != "x" || calls.Load() != 2 {
+		t.Errorf("after %d calls: %q, %v", calls.Load(), v, err)
+	}
+	if len(cfg.TLS.NextProtos) > 0 {
+		t.Errorf("the caller's tls.Config was changed: %v", cfg.TLS.NextProtos)
+	}
+}
+
+// What is no answer is told from one that the record is to be blamed for.
+func TestUnanswered(t *testing.T) {
+	t.Parallel()
+	var other sr.Schema
+	language := json.Unmarshal([]byte(`{"schema": "x", "schemaType": "XML"}`), &other)
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{errors.New("stream error: stream ID 1; INTERNAL_ERROR"), true},
+		{fmt.Errorf("unable to read: %w", io.ErrUnexpectedEOF), true},
+		{&sr.ResponseError{StatusCode: 503}, true},
+		{&sr.ResponseError{StatusCode: 404, ErrorCode: 40403}, false},
+		{fmt.Errorf("reference: %w", ErrNotRegistered), false},
+		{errTooDeep, false},
+		{fmt.Errorf("unable to decode: %w", language), false},
+	} {
+		if got := unanswered(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
 		}
 	}
 }

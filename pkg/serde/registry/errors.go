@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 )
@@ -42,15 +42,19 @@ var ErrIncompatible = errors.New("incompatible")
 
 // unanswered reports whether err says that the registry did not answer, so that it is
 // worth asking again: there was nobody, or one who is starting, overloaded or cut off.
+// There is no end to the errors of connections, so that it is every one that is not known
+// to be an answer: what is taken for an answer is held against records.
 func unanswered(err error) bool {
 	var re *sr.ResponseError
 	if errors.As(err, &re) {
 		return re.StatusCode >= 500 || re.StatusCode == http.StatusRequestTimeout || re.StatusCode == http.StatusTooManyRequests
 	}
-	var ue *url.Error
-	var ne net.Error
-	return errors.As(err, &ue) || errors.As(err, &ne) || errors.Is(err, io.ErrUnexpectedEOF)
+	return !errors.Is(err, ErrNotRegistered) && !errors.Is(err, errTooDeep) && !strings.Contains(err.Error(), unknownType)
 }
+
+// unknownType is what the client says of a schema in a language that it does not know; it
+// has no type for that.
+const unknownType = "unknown schema type"
 
 // refused returns why asking is of no use before somebody has put it right: whoever
 // answers is no registry, or will not tell us. It returns nil of any other error.
