@@ -2,6 +2,8 @@ package protobuf
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -38,7 +40,7 @@ func TestPrint(t *testing.T) {
 		files = append(files, f)
 	}
 	for _, f := range files {
-		s := fileSchema(f)
+		s := schemas{}.schema(f)
 		again, err := compile(s)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", f.Path(), err, s.Text)
@@ -64,11 +66,34 @@ func TestGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := compile(fileSchema(f))
+	again, err := compile(schemas{}.schema(f))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := readable(again.Messages().Get(0), f.Messages().Get(0)); err != nil {
 		t.Error(err)
+	}
+}
+
+// However many paths of imports lead to a file, it is printed once, and read once.
+func TestImportsByManyPaths(t *testing.T) {
+	t.Parallel()
+	s := serde.Schema{Type: serde.ProtobufSchema, Text: `syntax = "proto3";`}
+	for i := range 30 {
+		left, right := fmt.Sprintf("l%d.proto", i), fmt.Sprintf("r%d.proto", i)
+		s = serde.Schema{
+			Type:       serde.ProtobufSchema,
+			Text:       fmt.Sprintf(`syntax = "proto3"; import %q; import %q; message M%d {}`, left, right, i),
+			References: []serde.Reference{{Name: left, Schema: s}, {Name: right, Schema: s}},
+		}
+		s.References[1].Schema.Text = strings.ReplaceAll(s.References[1].Schema.Text, " M", " N")
+	}
+	f, err := compile(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := schemas{}
+	if s := made.schema(f); len(s.References) != 2 || len(made) != 61 {
+		t.Errorf("%d references, %d files", len(s.References), len(made))
 	}
 }

@@ -14,13 +14,21 @@ import (
 
 // schemaOf is the schema of the file that a message is in.
 func schemaOf(m protoreflect.MessageDescriptor) serde.Schema {
-	s := fileSchema(m.ParentFile())
+	s := schemas{}.schema(m.ParentFile())
 	s.Name, s.Index = string(m.FullName()), indexOf(m)
 	return s
 }
 
-func fileSchema(f protoreflect.FileDescriptor) serde.Schema {
-	s := serde.Schema{Type: serde.ProtobufSchema, Name: f.Path(), Text: string(print(f))}
+// schemas are those of files, by path: many may import the same one, by more paths than
+// anybody can go.
+type schemas map[string]serde.Schema
+
+func (ss schemas) schema(f protoreflect.FileDescriptor) serde.Schema {
+	s, ok := ss[f.Path()]
+	if ok {
+		return s
+	}
+	s = serde.Schema{Type: serde.ProtobufSchema, Name: f.Path(), Text: string(print(f))}
 	if hasGroups(f.Messages()) { // which have no text of their own
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(protodesc.ToFileDescriptorProto(f))
 		if err == nil {
@@ -30,9 +38,10 @@ func fileSchema(f protoreflect.FileDescriptor) serde.Schema {
 	for i := range f.Imports().Len() {
 		imp := f.Imports().Get(i)
 		if !standard(imp.Path()) {
-			s.References = append(s.References, serde.Reference{Name: imp.Path(), Schema: fileSchema(imp.FileDescriptor)})
+			s.References = append(s.References, serde.Reference{Name: imp.Path(), Schema: ss.schema(imp.FileDescriptor)})
 		}
 	}
+	ss[f.Path()] = s
 	return s
 }
 
