@@ -130,9 +130,13 @@ func (n *node) branch(label string) (int, bool) {
 func unqualified(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // least is the number of bytes that an encoding of n has at least.
-func (n *node) least() int { return n.leastOf(nil) }
+func (n *node) least() int { return leasts{}.of(n) }
 
-func (n *node) leastOf(open []*node) int {
+// leasts are those of records, which may hold the same ones by many paths. That of a record
+// within itself is 0: it has no end, and no encoding.
+type leasts map[*node]int
+
+func (l leasts) of(n *node) int {
 	switch n.kind {
 	case kindNull:
 		return 0
@@ -143,15 +147,15 @@ func (n *node) leastOf(open []*node) int {
 	case kindFixed:
 		return n.size
 	case kindRecord:
-		for _, o := range open {
-			if o == n {
-				return 0 // a record that holds itself has no end
-			}
+		if known, ok := l[n]; ok {
+			return known
 		}
+		l[n] = 0
 		sum := 0
 		for _, f := range n.fields {
-			sum = min(sum+f.node.leastOf(append(open, n)), maxFixed)
+			sum = min(sum+l.of(f.node), maxFixed)
 		}
+		l[n] = sum
 		return sum
 	}
 	return 1 // a union's branch may be null

@@ -33,25 +33,47 @@ func Parse(text string, known ...*Schema) (*Schema, error) {
 }
 
 // Load parses a schema in the form that registries keep, with its references.
-func Load(s serde.Schema) (*Schema, error) { return load(s, 0) }
+func Load(s serde.Schema) (*Schema, error) { return loader{}.load(s, 0) }
 
 const maxReferences = 100 // in one another; a cycle has no end
 
-func load(s serde.Schema, depth int) (*Schema, error) {
+// A loader has parsed schemas, each once: many may refer to the same one, by more paths
+// than anybody can go.
+type loader map[source]*Schema
+
+// A source is a schema to be parsed. Whoever follows references by many paths hands on the
+// same ones.
+type source struct {
+	text  string
+	first *serde.Reference
+}
+
+func (l loader) load(s serde.Schema, depth int) (*Schema, error) {
 	if s.Type != serde.AvroSchema {
 		return nil, fmt.Errorf("avro schema: %s is a schema of type %s", s.Name, s.Type)
 	}
 	if depth == maxReferences {
 		return nil, fmt.Errorf("avro schema: references are nested more than %d deep", maxReferences)
 	}
+	from := source{text: s.Text}
+	if len(s.References) > 0 {
+		from.first = &s.References[0]
+	}
+	if parsed := l[from]; parsed != nil {
+		return parsed, nil
+	}
 	known := make([]*Schema, len(s.References))
 	for i, r := range s.References {
 		var err error
-		if known[i], err = load(r.Schema, depth+1); err != nil {
+		if known[i], err = l.load(r.Schema, depth+1); err != nil {
 			return nil, fmt.Errorf("%w (referred to as %s)", err, r.Name)
 		}
 	}
-	return Parse(s.Text, known...)
+	parsed, err := Parse(s.Text, known...)
+	if err == nil {
+		l[from] = parsed
+	}
+	return parsed, err
 }
 
 // Name is the full name of the type that s describes, or that of a type without name:
@@ -69,11 +91,18 @@ func (s *Schema) Canonical() string { return s.canonical }
 func (s *Schema) Fingerprint() uint64 { return s.fingerprint }
 
 // Form returns s in the form that registries keep.
-func (s *Schema) Form() serde.Schema {
-	f := serde.Schema{Type: serde.AvroSchema, Name: s.Name(), Text: s.text}
-	for _, r := range s.references {
-		f.References = append(f.References, serde.Reference{Name: r.Name(), Schema: r.Form()})
+func (s *Schema) Form() serde.Schema { return s.form(map[*Schema]serde.Schema{}) }
+
+func (s *Schema) form(made map[*Schema]serde.Schema) serde.Schema {
+	f, ok := made[s]
+	if ok {
+		return f
 	}
+	f = serde.Schema{Type: serde.AvroSchema, Name: s.Name(), Text: s.text}
+	for _, r := range s.references {
+		f.References = append(f.References, serde.Reference{Name: r.Name(), Schema: r.form(made)})
+	}
+	made[s] = f
 	return f
 }
 

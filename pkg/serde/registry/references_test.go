@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/leatstream/leat/pkg/serde"
+	"github.com/leatstream/leat/pkg/serde/avro"
 )
 
 // layered is a text that refers to both schemas of a layer, of which each refers to both of
@@ -99,3 +100,20 @@ func TestSameWithOtherReferences(t *testing.T) {
 type tolerantOf struct{ layered }
 
 func (f tolerantOf) Same(s serde.Schema) bool { return tolerant{f.text}.Same(s) }
+
+// An Avro schema that is written in another way is found.
+func TestAvroWrittenOtherwise(t *testing.T) {
+	t.Parallel()
+	r := setup(t)
+	const theirs = `{"type":"record","name":"Order","namespace":"shop","doc":"An order","fields":[{"name":"cents","type":"long"}]}`
+	if _, _, err := r.fake.RegisterSchema("in-value", sr.Schema{Schema: theirs}); err != nil {
+		t.Fatal(err)
+	}
+	type order struct {
+		Cents int64 `avro:"cents"`
+	}
+	codec := avro.Of[order](`{"type":"record","name":"shop.Order","fields":[{"name":"cents","type":"long"}]}`)
+	if _, err := serde.At(r.client.Serde(codec, Options{}), inValue).Append(nil, order{1}); err != nil {
+		t.Error(err)
+	}
+}
