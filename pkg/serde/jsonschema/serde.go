@@ -4,12 +4,12 @@ package jsonschema
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json/jsontext"
 	"encoding/json/v2"
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -25,8 +25,11 @@ type Serde[T any] struct {
 }
 
 // New returns the serde of T with a schema, of any draft; without $schema it is
-// 2020-12. References are other schemas, by what its $refs call them; nothing is fetched.
-// Formats are asserted. Options are those of serde.JSON.
+// 2020-12. References are other schemas, by what its $refs call them, as they are written
+// there; nothing is fetched. Formats are asserted. Options are those of serde.JSON.
+//
+// A number of more than 1000 digits, or with an exponent beyond 1000, is never valid: to
+// compute with it can take longer than any record may.
 //
 // Validation reads the JSON once more, in both directions: see docs/serdes.md for what
 // that costs.
@@ -100,26 +103,25 @@ func compile(s serde.Schema) (*jsonschema.Schema, error) {
 	return c.Compile(root)
 }
 
-// add adds a schema and its references, each under the name that others have for it.
-func add(c *jsonschema.Compiler, seen map[string]bool, name string, s serde.Schema) error {
-	if seen[name] {
+// add adds a schema, and its references wherever its $refs may look for them.
+func add(c *jsonschema.Compiler, seen map[string]bool, at string, s serde.Schema) error {
+	if seen[at] {
 		return nil
 	}
-	seen[name] = true
+	seen[at] = true
 	doc, err := parse([]byte(s.Text))
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	if err := c.AddResource(name, doc); err != nil {
+	if err := c.AddResource(at, doc); err != nil {
 		return err
 	}
+	bases := basesOf(doc, at)
 	for _, r := range s.References {
-		at := r.Name
-		if !strings.Contains(at, ":") {
-			at = "registry:///" + strings.TrimPrefix(at, "/")
-		}
-		if err := add(c, seen, at, r.Schema); err != nil {
-			return err
+		for _, place := range places(r.Name, bases) {
+			if err := add(c, seen, place, r.Schema); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -137,12 +139,26 @@ func validate(s *jsonschema.Schema, src []byte) error {
 	if err != nil {
 		return err
 	}
-	err = s.Validate(v)
+	if at, found := longNumber(v); found {
+		return &InvalidError{Places: []Place{{Pointer: cmp.Or(at, "/"), Message: tooLong}}}
+	}
+	err = check(s, v)
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		return &InvalidError{Places: places(nil, invalid)}
+		return invalidError(invalid)
 	}
 	return err
+}
+
+// check makes an error of a panic: whatever the validator does not bear, it is what the
+// value has brought about.
+func check(s *jsonschema.Schema, v any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it cannot be validated: %v", p)
+		}
+	}()
+	return s.Validate(v)
 }
 
 // parse makes of JSON what the validator takes: numbers keep their digits.

@@ -59,8 +59,8 @@ func ExampleNew() {
 	_, err = s.Decode([]byte(`{"account": "A-1", "cents": -1}`))
 	fmt.Println(err)
 	// Output:
-	// encode jsonschema_test.Payment: at /cents: minimum: got -1, want 0
-	// decode jsonschema_test.Payment: want JSON of its schema, got 31 bytes: at /cents: minimum: got -1, want 0
+	// encode jsonschema_test.Payment: at /cents: is less than the minimum, 0
+	// decode jsonschema_test.Payment: want JSON of its schema, got 31 bytes: at /cents: is less than the minimum, 0
 }
 
 func TestInvalid(t *testing.T) {
