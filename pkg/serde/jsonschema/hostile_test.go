@@ -107,6 +107,7 @@ func TestReferenceNames(t *testing.T) {
 		reference serde.Reference
 	}{
 		{`{"$ref": "payer.json"}`, named("payer.json", short)},
+		{`{"$ref": "schema.json"}`, named("schema.json", short)},
 		{`{"$ref": "/payer.json"}`, named("/payer.json", short)},
 		{`{"$ref": "parts/payer.json"}`, named("parts/payer.json", short)},
 		{`{"$ref": "https://a.example/payer.json"}`, named("https://a.example/payer.json", short)},

@@ -89,8 +89,8 @@ func canonical(text string) []byte {
 }
 
 // root is where the schema is while it is compiled, and what its references are
-// relative to.
-const root = "registry:///schema.json"
+// relative to. None of them can have this name.
+const root = "registry:///"
 
 func compile(s serde.Schema) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()

@@ -16,8 +16,9 @@ import (
 	"github.com/leatstream/leat/pkg/serde"
 )
 
-// root is the path of the file that is compiled; its references have theirs.
-const root = "schema.proto"
+// root is the path of the file that is compiled; its references have theirs, which are
+// files' names.
+const root = "this schema"
 
 // compile makes a file of a schema.
 func compile(s serde.Schema) (protoreflect.FileDescriptor, error) {

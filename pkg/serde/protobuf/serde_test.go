@@ -132,10 +132,12 @@ func TestReader(t *testing.T) {
 	if _, err := s.Reader(serde.Schema{Text: `"string"`}); err == nil {
 		t.Error("a schema of Avro is read")
 	}
-	with := serde.Schema{Type: serde.ProtobufSchema, Text: head + `import "lines.proto"; message Order { repeated Line lines = 3; }`,
-		References: []serde.Reference{{Name: "lines.proto", Schema: serde.Schema{Type: serde.ProtobufSchema, Text: head + `message Line { int64 cents = 2; }`}}}}
-	if _, err := s.Reader(with); err != nil {
-		t.Error(err)
+	for _, name := range []string{"lines.proto", "schema.proto"} {
+		with := serde.Schema{Type: serde.ProtobufSchema, Text: head + `import "` + name + `"; message Order { repeated Line lines = 3; }`,
+			References: []serde.Reference{{Name: name, Schema: serde.Schema{Type: serde.ProtobufSchema, Text: head + `message Line { int64 cents = 2; }`}}}}
+		if _, err := s.Reader(with); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
