@@ -46,6 +46,17 @@ func TestHeadersPassThrough(t *testing.T) {
 	expect(t, traces(d.Take(marked)), "k 1234 "+headers+`marked=""/true `)
 }
 
+// What was held back has the headers that it came with, an empty one too.
+func TestHeadersOfWhatWasHeldBack(t *testing.T) {
+	t.Parallel()
+	d := holding(t, topology.UntilTimeLimit(ms(10), store.Buffer("held", serde.String, serde.String)))
+	r := row("k", "v", 1)
+	r.Headers = []topology.Header{{Key: "a", Value: []byte("1")}, {Key: "a", Value: []byte{}}, {Key: "b"}}
+	d.Pipe(heldIn, r)
+	d.Pipe(heldIn, row("other", "v", 20))
+	expect(t, traces(d.Take(heldOut)), `k 1 a="1"/false a=""/false b=""/true `)
+}
+
 // traces print what goes beside the values of records, and whether a header is null.
 func traces[V any](rs []topology.Record[string, V]) (out []string) {
 	for _, r := range rs {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"time"
@@ -204,7 +205,7 @@ func (p *suppressor[K, V]) emit(b store.Buffered[K, V]) error {
 	u := update[K, V]{Change: b.Change}
 	u.Time = c.Time
 	for _, h := range c.Headers {
-		u.headers = append(u.headers, Header{Key: h.Key, Value: append([]byte(nil), h.Value...)})
+		u.headers = append(u.headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
 	was := p.w.t.SetOrigin(task.Origin{Topic: c.Topic, Partition: c.Partition, Offset: c.Offset})
 	err = p.out.Emit(u)
