@@ -331,7 +331,7 @@ func (s Scope) OpenStore(name string) *state.Store { return s.d.store(name, s.p)
 // ReadStore is OpenStore; it serves store.KV.Reader.
 func (s Scope) ReadStore(name string) *state.Store { return s.d.store(name, s.p) }
 
-// Now is the driver's clock.
+// Now is Driver.Now.
 func (s Scope) Now() int64 { return s.d.now }
 
 // Late serves store.WindowStore.Open.
